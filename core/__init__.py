@@ -1,0 +1,39 @@
+"""The types that cross the folders' borders: geometry, volumes, studies, findings, reports. numpy and stdlib only."""
+
+from tomoscribe.core.code import Code
+from tomoscribe.core.finding import (
+    Attribute,
+    Change,
+    Direction,
+    EvidenceSlice,
+    Finding,
+    Laterality,
+    Measurement,
+    Point,
+    Presence,
+    Region,
+    Review,
+    ReviewState,
+    reportable,
+)
+from tomoscribe.core.geometry import Geometry
+from tomoscribe.core.provenance import Provenance, Timing
+from tomoscribe.core.report import (
+    Reading,
+    Report,
+    ReportStatus,
+    Section,
+    SectionName,
+    Source,
+    Statement,
+    StatementKind,
+)
+from tomoscribe.core.study import Acquisition, Series, SeriesRef, Study, Verdict
+from tomoscribe.core.volume import Algorithm, LabelMap, Segment, Volume
+
+__all__ = [
+    "Acquisition", "Algorithm", "Attribute", "Change", "Code", "Direction", "EvidenceSlice", "Finding", "Geometry",
+    "LabelMap", "Laterality", "Measurement", "Point", "Presence", "Provenance", "Reading", "Region", "Report",
+    "ReportStatus", "Review", "ReviewState", "Section", "SectionName", "Segment", "Series", "SeriesRef", "Source",
+    "Statement", "StatementKind", "Study", "Timing", "Verdict", "Volume", "reportable",
+]  # fmt: skip

@@ -1,0 +1,146 @@
+"""Statements about findings, the report they make, and the reading that viewer, batch and server hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tomoscribe.core.errors import InvalidValueError
+from tomoscribe.core.finding import Finding
+from tomoscribe.core.provenance import Provenance
+from tomoscribe.core.study import Study
+from tomoscribe.core.volume import LabelMap
+
+
+class StatementKind(StrEnum):
+    FINDING = "finding"
+    NEGATIVE = "negative"
+    NOT_ASSESSED = "not_assessed"
+    COMPARISON = "comparison"
+    GUIDELINE = "guideline"
+    REVIEW = "review"
+    """A finding below the reporting threshold, for the review list."""
+    FACT = "fact"
+    """Examination, technique, clinical information: from the header, no finding behind it."""
+
+
+class Source(StrEnum):
+    WRITER = "writer"
+    DECODER = "decoder"
+    CLINICIAN = "clinician"
+
+
+class SectionName(StrEnum):
+    """The sections of a report, in their order."""
+
+    EXAMINATION = "examination"
+    CLINICAL_INFORMATION = "clinical_information"
+    TECHNIQUE = "technique"
+    COMPARISON = "comparison"
+    FINDINGS = "findings"
+    IMPRESSION = "impression"
+    RECOMMENDATION = "recommendation"
+    REVIEW_LIST = "review_list"
+    NOT_ASSESSED = "not_assessed"
+
+
+class ReportStatus(StrEnum):
+    DRAFT = "draft"
+    PRELIMINARY = "preliminary"
+    FINAL = "final"
+    AMENDED = "amended"
+    APPENDED = "appended"
+    ENTERED_IN_ERROR = "entered_in_error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """One sentence and the findings it stands on.
+
+    Args:
+        text: one sentence.
+        finding_uids: tracking UIDs of the findings it speaks of; empty only for facts and not-assessed.
+        replaces: the decoder's sentence that the lock refused and this one replaced, None otherwise.
+        objection: why the lock refused it.
+    """
+
+    text: str
+    kind: StatementKind
+    source: Source
+    finding_uids: tuple[str, ...] = ()
+    replaces: str | None = None
+    objection: str | None = None
+
+    def __post_init__(self) -> None:
+        needs = (StatementKind.FINDING, StatementKind.NEGATIVE, StatementKind.COMPARISON, StatementKind.REVIEW)
+        if self.kind in needs and not self.finding_uids and self.source is not Source.CLINICIAN:
+            raise InvalidValueError(f"a {self.kind} statement needs the findings it stands on: {self.text!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A named part of the report."""
+
+    name: SectionName
+    statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A report on one study.
+
+    Args:
+        sections: in the order of SectionName, each at most once.
+        findings: everything the statements may refer to.
+        language: ISO 639-1 code of the text.
+        warnings: what must be shown above the text.
+    """
+
+    sections: tuple[Section, ...]
+    findings: tuple[Finding, ...]
+    status: ReportStatus
+    language: str
+    provenance: Provenance
+    verified_by: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        order = list(SectionName)
+        places = [order.index(s.name) for s in self.sections]
+        if places != sorted(set(places)):
+            raise InvalidValueError("sections must be unique and in the order of SectionName")
+        uids = [f.tracking_uid for f in self.findings]
+        if len(set(uids)) != len(uids):
+            raise InvalidValueError("a tracking UID occurs twice among the findings of a report")
+        unknown = {u for s in self.statements for u in s.finding_uids} - set(uids)
+        if unknown:
+            raise InvalidValueError(f"a statement refers to {len(unknown)} finding(s) that the report does not hold")
+        if self.status in (ReportStatus.FINAL, ReportStatus.AMENDED, ReportStatus.APPENDED) and not self.verified_by:
+            raise InvalidValueError(f"a report that is {self.status} needs the name of who verified it")
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """All statements in reading order."""
+        return tuple(t for s in self.sections for t in s.statements)
+
+    def section(self, name: SectionName) -> Section | None:
+        return next((s for s in self.sections if s.name == name), None)
+
+    def finding(self, tracking_uid: str) -> Finding:
+        """The finding of that tracking UID; KeyError if there is none."""
+        for finding in self.findings:
+            if finding.tracking_uid == tracking_uid:
+                return finding
+        raise KeyError(tracking_uid)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reading:
+    """A study that was read: the one object that viewer, batch and server hold."""
+
+    study: Study
+    report: Report
+    label_maps: tuple[LabelMap, ...] = ()
+
+    def label_map(self, name: str) -> LabelMap | None:
+        return next((m for m in self.label_maps if m.name == name), None)
