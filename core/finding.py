@@ -195,6 +195,4 @@ class Finding:
 
 def reportable(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The findings that must stand in a report: present, and not rejected by a named person."""
-    return tuple(
-        f for f in findings if f.presence is Presence.PRESENT and f.review.state is not ReviewState.REJECTED
-    )
+    return tuple(f for f in findings if f.presence is Presence.PRESENT and f.review.state is not ReviewState.REJECTED)

@@ -132,7 +132,7 @@ class Geometry:
     def contains(self, xyz_mm: ArrayLike) -> NDArray[np.bool_]:
         """Whether points in LPS mm lie inside the grid (half a voxel beyond the outermost centres)."""
         kji = self.to_index(xyz_mm)
-        return ((kji >= -0.5) & (kji <= np.array(self.shape) - 0.5)).all(axis=-1)
+        return np.asarray(((kji >= -0.5) & (kji <= np.array(self.shape) - 0.5)).all(axis=-1))
 
     def flip(self, axis: int) -> Geometry:
         """The same points with the order of the voxels along ``axis`` (0 = k, 1 = j, 2 = i) turned round."""
@@ -184,9 +184,7 @@ class Geometry:
 
     def _with(self, affine: FloatArray, shape: tuple[int, ...]) -> Geometry:
         depth, height, width = shape
-        return Geometry(
-            affine=affine, shape=(depth, height, width), frame_of_reference_uid=self.frame_of_reference_uid
-        )
+        return Geometry(affine=affine, shape=(depth, height, width), frame_of_reference_uid=self.frame_of_reference_uid)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Geometry):

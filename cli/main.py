@@ -1,0 +1,40 @@
+"""The command line: collects the commands and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from tomoscribe.cli import ask, info, read, train, view
+from tomoscribe.core.errors import TomoscribeError
+
+app = typer.Typer(
+    name="tomoscribe",
+    help="Reads CT and MRI studies, measures what it finds, drafts an evidence-locked report. Not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("read")(read.read)
+app.command("ask")(ask.ask)
+app.command("view")(view.view)
+app.command("info")(info.info)
+app.command("train")(train.train)
+
+
+def main() -> None:
+    """Entry point. A user's mistake gives one line on stderr and the error's exit code, never a traceback."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    try:
+        app()
+    except TomoscribeError as error:
+        sys.stderr.write(f"tomoscribe: {error.line()}\n")
+        raise SystemExit(error.exit_code) from None
+    except MemoryError:
+        sys.stderr.write(
+            "tomoscribe: this machine has no memory left for the study. Close other programs or use a larger machine.\n"
+        )
+        raise SystemExit(7) from None

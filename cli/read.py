@@ -1,0 +1,57 @@
+"""``tomoscribe read STUDY --out DIR``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tomoscribe.cli.options import Device, StudyPath, StudyUid
+
+
+class Text(StrEnum):
+    """Who words the report; both stand under the evidence lock."""
+
+    DECODER = "decoder"
+    WRITER = "writer"
+
+
+def read(
+    study: StudyPath,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results; made if it is not there.")],
+    device: Device = "auto",
+    study_uid: StudyUid = None,
+    text: Annotated[
+        Text, typer.Option("--text", help="Who words the sentences: the trained decoder or the plain writer.")
+    ] = Text.DECODER,
+) -> None:
+    """Read a study: measure, draft the report, write report.json, report.html, seg.dcm and sr.dcm (all or none)."""
+    from tomoscribe.cli.choose import choose_study
+    from tomoscribe.cli.progress import progress_bar
+    from tomoscribe.encoders.dicom import read_headers, scan
+    from tomoscribe.reports.export import check_writable, write_results
+    from tomoscribe.reports.reader import StudyReader
+
+    check_writable(out)
+    with progress_bar() as progress:
+        chosen = choose_study(scan(study, progress=progress), study_uid)
+        reader = StudyReader(device=device, text=text.value)
+        for line in reader.plan(chosen).lines():
+            typer.echo(line, err=True)
+        reading = reader.read(chosen, progress=progress)
+        progress("writing results", 0.95)
+        volumes = reader.volumes(chosen)
+        headers = {s.series_uid: read_headers(s) for s in chosen.series if s.series_uid in volumes}
+        files = write_results(reading, volumes, headers, out)
+    for line in _summary(reading):
+        typer.echo(line)
+    typer.echo("\n".join(str(f) for f in files))
+
+
+def _summary(reading: object) -> list[str]:
+    from tomoscribe.core import Reading
+    from tomoscribe.reports.summary import summary_lines
+
+    return summary_lines(reading) if isinstance(reading, Reading) else []

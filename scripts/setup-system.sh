@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# System libraries for the viewer and its off-screen tests: installs them where it may, says what is missing where it may not.
+set -euo pipefail
+packages=(xvfb xauth libgl1 libegl1 libgl1-mesa-dri libglx-mesa0 libegl-mesa0 libdbus-1-3 libxkbcommon-x11-0 libxcb-cursor0
+  libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-randr0 libxcb-xkb1
+  libxcb-util1)
+
+if ! command -v dpkg-query >/dev/null; then
+  command -v Xvfb >/dev/null && exit 0
+  echo "This is not a Debian system: install Xvfb and the Qt xcb libraries by your own package manager, or run: make test PYTEST_ARGS=\"-m 'not gui'\"" >&2
+  exit 0
+fi
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "ok installed" || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" = 0 ]; then as_root=()
+elif sudo -n true 2>/dev/null; then as_root=(sudo -n)
+else
+  echo "Missing system packages for the viewer's tests: ${missing[*]}" >&2
+  echo "Install them with: sudo apt-get install ${missing[*]}" >&2
+  exit 1
+fi
+echo "Installing system packages: ${missing[*]}"
+"${as_root[@]}" apt-get update -qq
+DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
