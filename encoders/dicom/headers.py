@@ -1,0 +1,253 @@
+"""Headers without pixels: the facts the gate judges a slice by, and whole data sets for exports.
+
+Lenient on read: one broken element never stops the reading of its file; it counts as absent.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pydicom
+from pydicom.config import disable_value_validation
+from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.multival import MultiValue
+
+from tomoscribe.core import Series
+from tomoscribe.core.errors import InputError
+
+_log = logging.getLogger(__name__)
+
+BROKEN_FILE = (
+    OSError, EOFError, InvalidDicomError, BytesLengthException, ValueError, KeyError, AttributeError, TypeError,
+    NotImplementedError, struct.error,
+)  # fmt: skip
+"""What pydicom raises on a damaged file."""
+BROKEN_ELEMENT = (
+    BytesLengthException, ValueError, KeyError, AttributeError, TypeError, OverflowError, struct.error,
+    NotImplementedError,
+)  # fmt: skip
+"""What pydicom raises when the value of one element cannot be converted."""
+
+_KEYWORDS = (
+    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "ImageType", "InstanceNumber",
+    "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored",
+    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "FrameOfReferenceUID", "RescaleSlope",
+    "RescaleIntercept", "RescaleType", "EchoTime", "EchoNumbers", "InversionTime", "TemporalPositionIdentifier",
+    "DiffusionBValue", "ConvolutionKernel", "KVP", "Manufacturer", "LossyImageCompression",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SliceHeader:
+    """What the gate needs to know of one file; None where the header does not say or is broken.
+
+    Args:
+        position_mm: (0020,0032), LPS.
+        orientation: (0020,0037): direction of a row, then of a column.
+        pixel_spacing_mm: (0028,0030): between rows, then between columns.
+    """
+
+    path: Path
+    sop_class_uid: str
+    instance_uid: str
+    study_uid: str
+    series_uid: str
+    modality: str
+    transfer_syntax_uid: str | None
+    image_type: tuple[str, ...]
+    instance_number: int | None
+    rows: int | None
+    columns: int | None
+    frames: int
+    samples_per_pixel: int | None
+    photometric: str | None
+    bits_allocated: int | None
+    bits_stored: int | None
+    position_mm: tuple[float, ...] | None
+    orientation: tuple[float, ...] | None
+    pixel_spacing_mm: tuple[float, ...] | None
+    frame_of_reference_uid: str | None
+    rescale_slope: float | None
+    rescale_intercept: float | None
+    rescale_type: str | None
+    acquisition_facts: tuple[tuple[str, str | None], ...]
+    manufacturer: str | None
+    lossy: bool
+
+
+def text(ds: Dataset, keyword: str) -> str | None:
+    """The element's value as stripped text (several joined by a backslash), None where absent, empty or broken."""
+    try:
+        value = ds.get(keyword)
+    except BROKEN_ELEMENT:
+        return None
+    if value is None:
+        return None
+    words = "\\".join(str(v) for v in value) if isinstance(value, MultiValue) else str(value)
+    return words.strip().strip("\0").strip() or None
+
+
+def numbers(ds: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
+    """Exactly ``count`` finite numbers, else None."""
+    words = text(ds, keyword)
+    try:
+        values = tuple(float(w) for w in words.split("\\")) if words else ()
+    except ValueError:
+        return None
+    return values if len(values) == count and all(math.isfinite(v) for v in values) else None
+
+
+def number(ds: Dataset, keyword: str) -> float | None:
+    """The first value as a finite number, else None."""
+    words = text(ds, keyword)
+    try:
+        value = float(words.split("\\")[0]) if words else math.nan
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def integer(ds: Dataset, keyword: str) -> int | None:
+    """The first value as an integer, else None."""
+    value = number(ds, keyword)
+    return int(value) if value is not None and value == int(value) else None
+
+
+def read_some(path: Path, keywords: tuple[str, ...]) -> Dataset:
+    """The named elements of a file, without pixels; files without preamble included. Raises one of BROKEN_FILE."""
+    with nameless(path) as file:
+        return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(keywords), force=True)
+
+
+class _Nameless(io.BufferedReader):
+    name = "a DICOM file"
+
+
+def nameless(path: Path) -> BinaryIO:
+    """The file opened without its path: pydicom writes the names it knows into warnings and logs."""
+    return _Nameless(io.FileIO(path))
+
+
+@contextmanager
+def lenient_reading() -> Iterator[None]:
+    """pydicom accepts odd values and says nothing of them: its warnings quote values, which may be identifiers."""
+    with disable_value_validation(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pydicom")
+        yield
+
+
+def read_slice_header(path: Path) -> SliceHeader:
+    """The facts of one file. Raises one of BROKEN_FILE when it cannot be read at all."""
+    return slice_header(read_some(path, _KEYWORDS), path)
+
+
+def slice_header(ds: Dataset, path: Path) -> SliceHeader:
+    """The facts of a data set that was read from ``path``."""
+    meta = getattr(ds, "file_meta", Dataset())
+    image_type = text(ds, "ImageType")
+    lossy = text(ds, "LossyImageCompression")
+    return SliceHeader(
+        path=path,
+        sop_class_uid=text(ds, "SOPClassUID") or text(meta, "MediaStorageSOPClassUID") or "",
+        instance_uid=text(ds, "SOPInstanceUID") or "",
+        study_uid=text(ds, "StudyInstanceUID") or "",
+        series_uid=text(ds, "SeriesInstanceUID") or "",
+        modality=(text(ds, "Modality") or "").upper(),
+        transfer_syntax_uid=text(meta, "TransferSyntaxUID"),
+        image_type=tuple(w.strip().upper() for w in image_type.split("\\")) if image_type else (),
+        instance_number=integer(ds, "InstanceNumber"),
+        rows=integer(ds, "Rows"),
+        columns=integer(ds, "Columns"),
+        frames=integer(ds, "NumberOfFrames") or 1,
+        samples_per_pixel=integer(ds, "SamplesPerPixel"),
+        photometric=text(ds, "PhotometricInterpretation"),
+        bits_allocated=integer(ds, "BitsAllocated"),
+        bits_stored=integer(ds, "BitsStored"),
+        position_mm=numbers(ds, "ImagePositionPatient", 3),
+        orientation=numbers(ds, "ImageOrientationPatient", 6),
+        pixel_spacing_mm=numbers(ds, "PixelSpacing", 2),
+        frame_of_reference_uid=text(ds, "FrameOfReferenceUID"),
+        rescale_slope=number(ds, "RescaleSlope"),
+        rescale_intercept=number(ds, "RescaleIntercept"),
+        rescale_type=text(ds, "RescaleType"),
+        acquisition_facts=_acquisition_facts(ds),
+        manufacturer=text(ds, "Manufacturer"),
+        lossy=lossy == "01",
+    )
+
+
+def _acquisition_facts(ds: Dataset) -> tuple[tuple[str, str | None], ...]:
+    """What must be the same in all slices of one acquisition, as words."""
+    is_mr = (text(ds, "Modality") or "").upper() == "MR"
+    if not is_mr:
+        return (("kernel", text(ds, "ConvolutionKernel")), ("tube voltage", text(ds, "KVP")))
+    return (
+        ("echo time", text(ds, "EchoTime")),
+        ("echo number", text(ds, "EchoNumbers")),
+        ("inversion time", text(ds, "InversionTime")),
+        ("temporal position", text(ds, "TemporalPositionIdentifier")),
+        ("b-value", text(ds, "DiffusionBValue")),
+        ("image component", _component(text(ds, "ImageType"))),
+    )
+
+
+def _component(image_type: str | None) -> str | None:
+    """Magnitude, phase, real or imaginary, from the image type."""
+    words = {w.strip().upper() for w in (image_type or "").split("\\")}
+    known = {"M": "magnitude", "P": "phase", "R": "real", "I": "imaginary"}
+    return next((known[w] for w in known if w in words), None)
+
+
+def read_headers(series: Series) -> list[Dataset]:
+    """Whole headers of a series in slice order, without pixels; for exports, which copy patient attributes verbatim.
+
+    Elements that cannot be converted are left out, so that a copy or an iteration does not fail on them.
+
+    Raises:
+        InputError: a file can no longer be read.
+    """
+    headers, dropped = [], set()
+    with lenient_reading():
+        for path in series.files:
+            ds = _whole_header(path)
+            dropped.update(_drop_broken(ds))
+            headers.append(ds)
+    if dropped:
+        _log.warning("series %s: unreadable elements left out: %s", series.series_uid, ", ".join(sorted(dropped)[:5]))
+    return headers
+
+
+def _whole_header(path: Path) -> Dataset:
+    try:
+        with nameless(path) as file:
+            return pydicom.dcmread(file, stop_before_pixels=True, force=True)
+    except BROKEN_FILE as error:
+        raise InputError(
+            "a file that was found before can no longer be read", where=path.name, remedy="scan the folder again"
+        ) from error
+
+
+def _drop_broken(ds: Dataset) -> list[str]:
+    """Deletes elements whose values cannot be converted, nested ones too; their tags."""
+    dropped = []
+    for tag in list(ds.keys()):
+        try:
+            element: Any = ds[tag]
+        except BROKEN_ELEMENT:
+            del ds[tag]
+            dropped.append(str(tag))
+            continue
+        if element.VR == "SQ":
+            for item in element.value:
+                dropped += _drop_broken(item)
+    return dropped

@@ -1,0 +1,109 @@
+"""What is taken from the patient and study attributes: a keyed hash instead of the ID, age, sex and date.
+
+Names and IDs are read here, hashed or compared, and go no further.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import hmac
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+
+from tomoscribe.encoders.dicom.headers import BROKEN_FILE, read_some, text
+
+KEY_VARIABLE = "TOMOSCRIBE_PATIENT_KEY"
+"""Environment variable with a site's own key for the hash; without it the keys of all sites are comparable."""
+_DEFAULT_KEY = "tomoscribe patient key 1"
+_KEYWORDS = (
+    "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex", "PatientAge", "StudyDate", "StudyDescription",
+)  # fmt: skip
+_YEARS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatientFacts:
+    """Facts of the patient at one study.
+
+    Args:
+        has_id: whether there is a PatientID; without one no study is known to be of the same patient.
+        birth_date: ``YYYY-MM-DD``; used to notice contradictions, never handed on.
+    """
+
+    patient_key: str
+    has_id: bool
+    birth_date: str | None
+    sex: str | None
+    age_years: float | None
+    date: str | None
+    description: str | None
+
+    def contradicts(self, other: PatientFacts) -> bool:
+        """Whether birth date or sex are known on both sides and differ."""
+        pairs = ((self.birth_date, other.birth_date), (self.sex, other.sex))
+        return any(a is not None and b is not None and a != b for a, b in pairs)
+
+
+def patient_facts(study_uid: str, files: Sequence[Path]) -> tuple[PatientFacts, tuple[str, ...]]:
+    """Facts from one file of each series; warnings where the series contradict each other."""
+    each = []
+    for path in files:
+        try:
+            each.append(_facts(study_uid, read_some(path, _KEYWORDS)))
+        except BROKEN_FILE:
+            continue
+    if not each:
+        return _facts(study_uid, Dataset()), ()
+    warnings = []
+    if len({f.patient_key for f in each}) > 1:
+        warnings.append("the series of this study carry different patient IDs: check whose they are")
+    if any(f.contradicts(each[0]) for f in each):
+        warnings.append("the series of this study contradict each other in the patient's birth date or sex")
+    return each[0], tuple(warnings)
+
+
+def _facts(study_uid: str, ds: Dataset) -> PatientFacts:
+    patient_id = text(ds, "PatientID")
+    birth, date = dicom_date(text(ds, "PatientBirthDate")), dicom_date(text(ds, "StudyDate"))
+    sex = (text(ds, "PatientSex") or "").upper()
+    return PatientFacts(
+        patient_key=_key(patient_id, text(ds, "IssuerOfPatientID"), study_uid),
+        has_id=patient_id is not None,
+        birth_date=birth.isoformat() if birth else None,
+        sex=sex if sex in ("M", "F", "O") else None,
+        age_years=_age_years(text(ds, "PatientAge"), birth, date),
+        date=date.isoformat() if date else None,
+        description=text(ds, "StudyDescription"),
+    )
+
+
+def _key(patient_id: str | None, issuer: str | None, study_uid: str) -> str:
+    """HMAC-SHA-256 over PatientID and issuer; over the study UID where there is no PatientID."""
+    parts = ("patient", patient_id, issuer or "") if patient_id else ("study", study_uid)
+    secret = os.environ.get(KEY_VARIABLE) or _DEFAULT_KEY
+    return hmac.new(secret.encode(), "\x1f".join(parts).encode(), hashlib.sha256).hexdigest()
+
+
+def dicom_date(words: str | None) -> datetime.date | None:
+    """``YYYYMMDD`` (or the retired ``YYYY.MM.DD``) as a date, None when it is none."""
+    digits = (words or "").replace(".", "").replace("-", "")
+    try:
+        return datetime.datetime.strptime(digits, "%Y%m%d").date() if len(digits) == 8 else None
+    except ValueError:
+        return None
+
+
+def _age_years(age: str | None, birth: datetime.date | None, date: datetime.date | None) -> float | None:
+    """From (0010,1010), e.g. ``058Y`` or ``011M``; else whole years between birth and study."""
+    match = re.fullmatch(r"(\d{1,3})([YMWD])", (age or "").upper())
+    if match and (int(match[1]) or match[2] != "Y"):
+        return round(int(match[1]) * _YEARS[match[2]], 2)
+    if birth and date and date >= birth:
+        return float(date.year - birth.year - ((date.month, date.day) < (birth.month, birth.day)))
+    return None

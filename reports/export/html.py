@@ -1,0 +1,311 @@
+"""``report.html``: one file without any reference outside itself, for screen and paper.
+
+Each sentence is linked to its findings, each finding to its key images and numbers. The page shows study date, age, sex
+and a shortened Study UID, but neither name nor ID of the patient: identifiers stay in ``encoders/dicom`` and the DICOM
+exports. A page that goes into a patient's record needs the banner of the system that files it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tomoscribe.core import (
+    Change,
+    Direction,
+    Finding,
+    LabelMap,
+    Laterality,
+    Measurement,
+    Presence,
+    Provenance,
+    Reading,
+    Report,
+    ReviewState,
+    Source,
+    Statement,
+    Volume,
+    terms,
+)
+from tomoscribe.core.serial import NOTICE
+from tomoscribe.reports.key_images import KeyImage, Mark, key_images, organ_images
+
+TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+TEMPLATE = "report.html.j2"
+_UNITS = {"mm3": "mm³", "mL": "ml", "[hnsf'U]": "HU", "1": ""}
+_PRESENCE_WORDS = {
+    Presence.PRESENT: "present",
+    Presence.UNCERTAIN: "to be reviewed",
+    Presence.ABSENT: "absent",
+    Presence.NOT_ASSESSED: "not assessed",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of a measurement table."""
+
+    name: str
+    value: str
+    unit: str
+    uncertainty: str
+    method: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """A finding as the page shows it."""
+
+    anchor: str
+    number: int
+    title: str
+    presence: str
+    finding: Finding
+    probability: str
+    rows: tuple[Row, ...]
+    facts: tuple[tuple[str, str], ...]
+    images: tuple[KeyImage, ...]
+    caption: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A sentence as the page shows it."""
+
+    statement: Statement
+    links: tuple[tuple[str, str, str], ...]
+    """Anchor, number and title of each finding behind it."""
+    source: str
+
+
+def render_html(reading: Reading, volumes: Mapping[str, Volume]) -> str:
+    """The page.
+
+    Args:
+        reading: with the label maps that the regions of its findings name.
+        volumes: by series UID; a finding whose volume is not among them has no key image.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["svg_points"] = _svg_points
+    environment.globals["caliper_ticks"] = _caliper_ticks
+    environment.globals["label_place"] = _label_place
+    return environment.get_template(TEMPLATE).render(_context(reading, volumes))
+
+
+def _context(reading: Reading, volumes: Mapping[str, Volume]) -> dict[str, Any]:
+    report, study = reading.report, reading.study
+    cards = [_card(n, f, reading, volumes) for n, f in enumerate(report.findings, start=1)]
+    by_uid = {c.finding.tracking_uid: c for c in cards}
+    organs = [c for c in cards if c.finding.type == terms.ORGAN_MEASUREMENT]
+    rest = [c for c in cards if c.finding.type != terms.ORGAN_MEASUREMENT]
+    return {
+        "report": report,
+        "notice": NOTICE,
+        "status": report.status.value.replace("_", " "),
+        "facts": _study_facts(reading),
+        "sections": [
+            (s.name.value, _title(s.name.value), [_line(t, by_uid) for t in s.statements]) for s in report.sections
+        ],
+        "organs": organs,
+        "organ_images": _organ_images(reading, volumes),
+        "present": [c for c in rest if c.finding.presence is Presence.PRESENT],
+        "review": [c for c in rest if c.finding.presence is Presence.UNCERTAIN],
+        "other": [c for c in rest if c.finding.presence in (Presence.NOT_ASSESSED, Presence.ABSENT)],
+        "provenance": _provenance_rows(report),
+        "timing": _timing(report.provenance),
+        "title": study.description or "Radiology report",
+    }
+
+
+def _study_facts(reading: Reading) -> list[tuple[str, str]]:
+    study = reading.study
+    age = "unknown" if study.age_years is None else f"{study.age_years:.0f} years"
+    sex = {"M": "male", "F": "female", "O": "other", None: "unknown"}[study.sex]
+    uid = study.study_uid
+    return [
+        ("Study date", study.date or "unknown"),
+        ("Examination", study.description or "not named"),
+        ("Age", age),
+        ("Sex", sex),
+        ("Study UID", f"…{uid[-12:]}" if len(uid) > 16 else uid),
+    ]
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _line(statement: Statement, cards: Mapping[str, Card]) -> Line:
+    behind = [cards[u] for u in statement.finding_uids]
+    source = "" if statement.source is Source.WRITER else statement.source.value
+    return Line(statement=statement, links=tuple((c.anchor, str(c.number), c.title) for c in behind), source=source)
+
+
+def _card(number: int, finding: Finding, reading: Reading, volumes: Mapping[str, Volume]) -> Card:
+    shown = finding.presence in (Presence.PRESENT, Presence.UNCERTAIN) and finding.type != terms.ORGAN_MEASUREMENT
+    images = _images(finding, reading, volumes) if shown else ()
+    if finding.presence is Presence.UNCERTAIN:
+        images = tuple(i for i in images if i.window == images[0].window)
+    return Card(
+        anchor=f"finding-{number}",
+        number=number,
+        title=title_of(finding),
+        presence=_PRESENCE_WORDS[finding.presence],
+        finding=finding,
+        probability="" if finding.probability is None else f"{finding.probability:.2f}",
+        rows=tuple(_row(m) for m in finding.measurements),
+        facts=tuple(_facts(finding)),
+        images=images,
+        caption=_evidence(finding),
+    )
+
+
+def title_of(finding: Finding) -> str:
+    """What people call the finding: its type, or the organ that was measured, and the side."""
+    if finding.type == terms.ORGAN_MEASUREMENT:
+        words = finding.site.meaning
+        if finding.laterality in (Laterality.RIGHT, Laterality.LEFT):
+            return f"{finding.laterality.value.capitalize()} {words.lower()}"
+    elif finding.site == terms.LUNG or _stems(finding.site.meaning) & _stems(finding.type.meaning):
+        words = finding.type.meaning
+    else:
+        words = f"{finding.type.meaning}, {finding.site.meaning.lower()}"
+    if finding.laterality is None:
+        return words
+    return words + (", both sides" if finding.laterality is Laterality.BILATERAL else f", {finding.laterality.value}")
+
+
+def _stems(words: str) -> set[str]:
+    """Beginnings of the longer words, to see that "Pleural effusion" need not be told to be of the pleura."""
+    return {word[:5] for word in words.lower().split() if len(word) > 4}
+
+
+def _images(finding: Finding, reading: Reading, volumes: Mapping[str, Volume]) -> tuple[KeyImage, ...]:
+    region = finding.region
+    if region is None:
+        return ()
+    label_map = None if region.label_map is None else reading.label_map(region.label_map)
+    volume = _volume_of(finding, label_map, volumes)
+    return () if volume is None else key_images(volume, finding, label_map)
+
+
+def _volume_of(finding: Finding, label_map: LabelMap | None, volumes: Mapping[str, Volume]) -> Volume | None:
+    """The volume of the mask, else of the evidence slice, else the first in the region's frame of reference."""
+    if label_map is not None:
+        return volumes.get(label_map.series_uid)
+    for evidence in finding.evidence:
+        if evidence.series_uid in volumes:
+            return volumes[evidence.series_uid]
+    frame = None if finding.region is None else finding.region.frame_of_reference_uid
+    return next((v for v in volumes.values() if frame in (None, v.geometry.frame_of_reference_uid)), None)
+
+
+def _organ_images(reading: Reading, volumes: Mapping[str, Volume]) -> tuple[KeyImage, ...]:
+    anatomy = reading.label_map("anatomy")
+    if anatomy is None or anatomy.series_uid not in volumes:
+        return ()
+    return organ_images(volumes[anatomy.series_uid], anatomy)
+
+
+def _row(measurement: Measurement) -> Row:
+    whole = measurement.name == terms.COUNT
+    spread = measurement.uncertainty
+    return Row(
+        name=measurement.name.meaning,
+        value=_number(measurement.value, 0 if whole else 1),
+        unit=_UNITS.get(measurement.unit.value, measurement.unit.value),
+        uncertainty="" if spread is None else f"± {_number(spread, 1)}",
+        method=measurement.method,
+    )
+
+
+def _number(value: float, places: int) -> str:
+    text = f"{value:.{places}f}"
+    return "−" + text[1:] if text.startswith("-") else text
+
+
+def _facts(finding: Finding) -> list[tuple[str, str]]:
+    facts = [(a.name.meaning, a.value.meaning) for a in finding.attributes]
+    if finding.change is not None:
+        facts.append(("Change", _change_words(finding.change)))
+    if finding.review.state is not ReviewState.UNREVIEWED:
+        facts.append(("Review", f"{finding.review.state.value} by {finding.review.reviewer}"))
+    elif finding.presence is Presence.PRESENT:
+        facts.append(("Review", "not reviewed yet"))
+    if finding.region is not None:
+        x, y, z = (_number(v, 1) for v in finding.region.center_mm)
+        facts.append(("Center (x, y, z; LPS)", f"{x}, {y}, {z} mm"))
+    facts.append(("Measured by", finding.provenance.model))
+    return facts
+
+
+def _change_words(change: Change) -> str:
+    name = change.measurement.meaning.lower()
+    since = f" since {change.prior_date}" if change.prior_date else ""
+    if change.direction is Direction.NOT_COMPARABLE:
+        return f"{name} cannot be compared{since}: {change.reason}"
+    return f"{name} {change.direction.value}{since}, before {_number(change.prior_value, 1)}"
+
+
+def _evidence(finding: Finding) -> str:
+    return "; ".join(
+        f"series {'?' if e.series_number is None else e.series_number}, "
+        f"image {'?' if e.instance_number is None else e.instance_number}"
+        for e in finding.evidence
+    )
+
+
+def _provenance_rows(report: Report) -> list[Provenance]:
+    """The report's, then each other one among the findings, once."""
+    rows = [report.provenance]
+    for finding in report.findings:
+        if finding.provenance not in rows:
+            rows.append(finding.provenance)
+    return rows
+
+
+def _timing(provenance: Provenance) -> list[tuple[str, str]]:
+    timing = provenance.timing
+    rows = [(name, f"{seconds:.1f} s") for name, seconds in timing.seconds]
+    if timing.seconds:
+        rows.append(("Total", f"{sum(s for _, s in timing.seconds):.1f} s"))
+    if timing.peak_memory_bytes is not None:
+        rows.append(("Peak memory", f"{timing.peak_memory_bytes / 1e9:.2f} GB"))
+    return rows
+
+
+def _svg_points(points: tuple[tuple[float, float], ...]) -> str:
+    return " ".join(f"{x:.2f},{y:.2f}" for x, y in points)
+
+
+def _caliper_ticks(points: tuple[tuple[float, float], ...], length_mm: float) -> list[str]:
+    """Short strokes across both ends of a caliper, as SVG points."""
+    (x0, y0), (x1, y1) = points
+    long = max(((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5, 1e-6)
+    dx, dy = -(y1 - y0) / long * length_mm / 2, (x1 - x0) / long * length_mm / 2
+    return [_svg_points(((x - dx, y - dy), (x + dx, y + dy))) for x, y in points]
+
+
+def _label_place(image: KeyImage, mark: Mark, em: float) -> tuple[float, float, str]:
+    """Where the length beside a caliper stands: x, y in picture mm and the SVG text anchor; beyond the roomier end."""
+    width, height = 4.6 * em, 1.3 * em
+    (x0, y0), (x1, y1) = mark.points
+    flat = abs(x1 - x0) >= abs(y1 - y0)
+    if flat:
+        right, left = max(mark.points), min(mark.points)
+        if image.width_mm - right[0] >= width:
+            return right[0] + 0.6 * em, right[1] + 0.35 * em, "start"
+        return left[0] - 0.6 * em, left[1] + 0.35 * em, "end"
+    top, bottom = min(mark.points, key=lambda p: p[1]), max(mark.points, key=lambda p: p[1])
+    x = min(max(top[0], width / 2), image.width_mm - width / 2)
+    return (x, top[1] - 0.6 * em, "middle") if top[1] >= 2 * height else (x, bottom[1] + 1.4 * em, "middle")

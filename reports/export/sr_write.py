@@ -1,0 +1,327 @@
+"""DICOM SR (TID 1500 Measurement Report) of a reading: one measurement group for each finding.
+
+A finding whose mask stands in the SEG becomes a volumetric ROI group (TID 1411) that references the segment; any other
+(an organ, a head's region, not assessed) a plain group (TID 1501). TID 1500, 1411, 1501, 1419 and 300 are extensible:
+what they have no row for (probability, centre and box, calipers, evidence image, review, change) follows as further
+content items, in DCM or SNOMED codes where these have a word, else in the private scheme. The sentences of the report
+follow in a container of their own. Coordinates are stored as 32-bit floats. Timing is not carried.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tomoscribe.core import Code, EvidenceSlice, Finding, Measurement, Presence, Reading, ReviewState, Statement, terms
+from tomoscribe.core.provenance import Provenance
+from tomoscribe.core.report import ReportStatus
+from tomoscribe.core.serial import to_json
+from tomoscribe.core.uids import derive_uid
+from tomoscribe.reports.export import concepts as c
+from tomoscribe.reports.export import sr_items as item_of
+from tomoscribe.reports.export.identity import copy_identity
+from tomoscribe.reports.export.seg import MANUFACTURER, MODEL_NAME
+
+SERIES_NUMBER = 9002
+DESCRIPTION = "tomoscribe findings SR, not a medical device"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What the SR may refer to.
+
+    Args:
+        seg: the Segmentation.
+        seg_map: name of the label map that it holds.
+        headers: of every image of the series that were read, by SOP Instance UID.
+        version: of the software.
+    """
+
+    seg: Any
+    seg_map: str
+    headers: dict[str, Any]
+    version: str
+
+
+def build_sr(reading: Reading, evidence: Evidence) -> Any:
+    """A Comprehensive 3D SR, unverified, partial as long as the report is not final."""
+    from highdicom.sr import Comprehensive3DSR
+
+    report = reading.report
+    root = _document(reading, evidence)
+    digest = _digest(reading)
+    study = reading.study.study_uid
+    seg_uid = str(evidence.seg.SOPInstanceUID)
+    final = report.status in (ReportStatus.FINAL, ReportStatus.AMENDED, ReportStatus.APPENDED)
+    document = Comprehensive3DSR(
+        evidence=[evidence.seg, *evidence.headers.values()],
+        content=root,
+        series_instance_uid=derive_uid(study, "sr-series", digest, seg_uid),
+        series_number=SERIES_NUMBER,
+        sop_instance_uid=derive_uid(study, "sr", digest, seg_uid),
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        is_complete=final,
+        is_final=False,
+        is_verified=False,
+        series_description=DESCRIPTION,
+        manufacturer_model_name=MODEL_NAME,
+        software_versions=evidence.version,
+        specific_character_set="ISO_IR 192",
+    )
+    copy_identity(document, next(iter(evidence.headers.values())))
+    document.CodingSchemeIdentificationSequence = [c.coding_scheme_item()]
+    return document
+
+
+def _digest(reading: Reading) -> str:
+    """SHA-256 over the report without its timing."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: clean(v) for k, v in value.items() if k != "timing"}
+        return [clean(v) for v in value] if isinstance(value, list) else value
+
+    return hashlib.sha256(json.dumps(clean(to_json(reading.report)), sort_keys=True).encode()).hexdigest()
+
+
+def _document(reading: Reading, evidence: Evidence) -> Any:
+    from highdicom import sr
+    from pydicom.sr.codedict import codes
+
+    observer = sr.ObserverContext(
+        observer_type=codes.DCM.Device,
+        observer_identifying_attributes=sr.DeviceObserverIdentifyingAttributes(
+            uid=derive_uid("device", MODEL_NAME, evidence.version),
+            name=f"tomoscribe {evidence.version}",
+            manufacturer_name=MANUFACTURER,
+            model_name=MODEL_NAME,
+        ),
+    )
+    modality = next(iter(evidence.headers.values())).Modality
+    procedure = codes.LN.CTUnspecifiedBodyRegion if modality == "CT" else codes.LN.MRIUnspecifiedBodyRegion
+    report = sr.MeasurementReport(
+        observation_context=sr.ObservationContext(observer_device_context=observer),
+        procedure_reported=procedure,
+        imaging_measurements=[_group(f, evidence) for f in reading.report.findings] or [_no_finding(evidence)],
+        title=codes.DCM.ImagingMeasurementReport,
+        language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(_language(reading)),
+    )
+    report[0].ContentSequence.append(_report_text(reading))
+    return report[0]
+
+
+def _language(reading: Reading) -> Any:
+    from highdicom.sr import CodedConcept
+
+    tag = reading.report.language
+    return CodedConcept(
+        value=tag, scheme_designator="RFC5646", meaning={"en": "English", "zh": "Chinese"}.get(tag, tag)
+    )
+
+
+def _no_finding(evidence: Evidence) -> Any:
+    """TID 1500 needs a group: the one of a report without any finding says so."""
+    from highdicom import sr
+
+    uid = derive_uid(str(evidence.seg.SOPInstanceUID), "no-finding")
+    return sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(uid=uid, identifier="no finding"),
+        qualitative_evaluations=[_evaluation(c.PRESENCE, c.PRESENCES[Presence.NOT_ASSESSED])],
+    )
+
+
+def _group(finding: Finding, evidence: Evidence) -> Any:
+    from highdicom import sr
+
+    number = _segment_number(finding, evidence)
+    organ = finding.type == terms.ORGAN_MEASUREMENT
+    common = {
+        "tracking_identifier": sr.TrackingIdentifier(uid=finding.tracking_uid, identifier=_identifier(finding)),
+        "finding_type": c.to_dicom(finding.type),
+        "finding_category": c.to_dicom(terms.ANATOMICAL_STRUCTURE if organ else terms.ABNORMAL_STRUCTURE),
+        "finding_sites": [_site(finding)],
+        "algorithm_id": _algorithm(finding.provenance),
+        "measurements": [_measurement(m) for m in finding.measurements],
+        "qualitative_evaluations": _evaluations(finding),
+    }
+    if number is None:
+        group = sr.MeasurementsAndQualitativeEvaluations(**common)
+    else:
+        segment = sr.ReferencedSegment(
+            sop_class_uid=str(evidence.seg.SOPClassUID),
+            sop_instance_uid=str(evidence.seg.SOPInstanceUID),
+            segment_number=number,
+            source_series=sr.SourceSeriesForSegmentation(_source_series(evidence)),
+        )
+        group = sr.VolumetricROIMeasurementsAndQualitativeEvaluations(**common, referenced_segment=segment)
+    content = group[0].ContentSequence
+    for item, measurement in zip(_numbers(content), finding.measurements, strict=True):
+        _annotate(item, measurement, _frame(finding, evidence))
+    content.extend(_more(finding, evidence))
+    return group
+
+
+def _identifier(finding: Finding) -> str:
+    """What people read as the name of the group."""
+    side = "" if finding.laterality is None else f" {finding.laterality.value}"
+    return f"{finding.type.meaning}, {finding.site.meaning}{side}"
+
+
+def _segment_number(finding: Finding, evidence: Evidence) -> int | None:
+    region = finding.region
+    if region is None or region.label_map != evidence.seg_map:
+        return None
+    return next((int(s.SegmentNumber) for s in evidence.seg.SegmentSequence if s.SegmentLabel == region.segment), None)
+
+
+def _source_series(evidence: Evidence) -> str:
+    return str(evidence.seg.ReferencedSeriesSequence[0].SeriesInstanceUID)
+
+
+def _site(finding: Finding) -> Any:
+    from highdicom.sr import FindingSite
+
+    side = None if finding.laterality is None else c.to_dicom(c.LATERALITIES[finding.laterality])
+    return FindingSite(anatomic_location=c.to_dicom(finding.site), laterality=side)
+
+
+def _algorithm(provenance: Provenance) -> Any:
+    from highdicom.sr import AlgorithmIdentification
+
+    values = {
+        "weights_sha256": provenance.weights_sha256,
+        "config_sha256": provenance.config_sha256,
+        "device": provenance.device,
+        "seed": provenance.seed,
+    }
+    parameters = [f"{k}={v}" for k, v in values.items() if v is not None]
+    return AlgorithmIdentification(name=provenance.model, version=provenance.version, parameters=parameters)
+
+
+def _measurement(measurement: Measurement) -> Any:
+    from highdicom.sr import Measurement as SrMeasurement
+
+    return SrMeasurement(
+        name=c.to_dicom(measurement.name),
+        value=float(measurement.value),
+        unit=c.to_dicom(measurement.unit),
+        method=c.to_dicom(c.word_code(measurement.method)),
+    )
+
+
+def _annotate(item: Any, measurement: Measurement, frame_uid: str) -> None:
+    """Uncertainty and caliper of a measurement, below its NUM item."""
+    extra = []
+    if measurement.uncertainty is not None:
+        extra.append(item_of.num(c.UNCERTAINTY, measurement.uncertainty, measurement.unit, "HAS PROPERTIES"))
+    if measurement.endpoints_mm is not None:
+        extra.append(item_of.points(c.CALIPER, measurement.endpoints_mm, frame_uid, "INFERRED FROM"))
+    item.ContentSequence.extend(extra)
+
+
+def _numbers(content: Any) -> list[Any]:
+    return [item for item in content if item.ValueType == "NUM"]
+
+
+def _evaluations(finding: Finding) -> list[Any]:
+    pairs = [(c.PRESENCE, c.PRESENCES[finding.presence]), (c.ACTIONABLE, c.YES if finding.actionable else c.NO)]
+    return [_evaluation(*p) for p in pairs] + [_evaluation(a.name, a.value) for a in finding.attributes]
+
+
+def _evaluation(name: Code, value: Code) -> Any:
+    from highdicom.sr import QualitativeEvaluation
+
+    return QualitativeEvaluation(name=c.to_dicom(name), value=c.to_dicom(value))
+
+
+def _more(finding: Finding, evidence: Evidence) -> list[Any]:
+    """What the templates have no row for."""
+    items = []
+    if finding.probability is not None:
+        items.append(item_of.num(c.PROBABILITY, finding.probability, terms.ONE, "CONTAINS"))
+    if finding.note is not None:
+        items.append(item_of.text(c.COMMENT, finding.note, "CONTAINS"))
+    if finding.region is not None:
+        frame = _frame(finding, evidence)
+        items.append(item_of.points(c.CENTER, [finding.region.center_mm], frame, "CONTAINS"))
+        items.append(item_of.points(c.BOX, [finding.region.box_min_mm, finding.region.box_max_mm], frame, "CONTAINS"))
+        if finding.region.label_map is not None:
+            name = f"{finding.region.label_map}/{finding.region.segment or ''}"
+            items.append(item_of.text(c.MASK_NAME, name, "CONTAINS"))
+    if finding.prior_uid is not None:
+        items.append(item_of.uid(c.PRIOR_UID, finding.prior_uid, "CONTAINS"))
+    items += [_image(e, evidence) for e in finding.evidence if e.instance_uid in evidence.headers]
+    return items + _change(finding) + _review(finding)
+
+
+def _frame(finding: Finding, evidence: Evidence) -> str:
+    named = None if finding.region is None else finding.region.frame_of_reference_uid
+    return named or str(evidence.seg.FrameOfReferenceUID)
+
+
+def _change(finding: Finding) -> list[Any]:
+    change = finding.change
+    if change is None:
+        return []
+    item = item_of.code(c.CHANGE, c.word_code(change.direction.value), "CONTAINS")
+    measured = finding.measurement(change.measurement)
+    unit = terms.ONE if measured is None else measured.unit
+    content = [
+        item_of.code(c.CHANGED, change.measurement, "HAS PROPERTIES"),
+        item_of.num(c.PRIOR_VALUE, change.prior_value, unit, "HAS PROPERTIES"),
+    ]
+    content += [
+        item_of.text(name, words, "HAS PROPERTIES")
+        for name, words in ((c.PRIOR_DATE, change.prior_date), (c.REASON, change.reason))
+        if words
+    ]
+    return [item_of.with_children(item, content)]
+
+
+def _review(finding: Finding) -> list[Any]:
+    review = finding.review
+    if review.state is ReviewState.UNREVIEWED:
+        return []
+    pairs = ((c.REVIEWER, review.reviewer), (c.REVIEWED_AT, review.at), (c.REASON, review.reason))
+    children = [item_of.text(name, words, "HAS PROPERTIES") for name, words in pairs if words]
+    return [item_of.with_children(item_of.code(c.REVIEW, c.word_code(review.state.value), "CONTAINS"), children)]
+
+
+def _report_text(reading: Reading) -> Any:
+    """The sentences, by section, each with the findings it stands on."""
+    report = reading.report
+    root = [item_of.code(c.REPORT_STATUS, c.word_code(report.status.value), "CONTAINS")]
+    root += [item_of.text(c.VERIFIED_BY, report.verified_by, "CONTAINS")] if report.verified_by else []
+    root += [item_of.text(c.WARNING, w, "CONTAINS") for w in report.warnings]
+    root += list(_algorithm(report.provenance))
+    for section in report.sections:
+        root.append(item_of.container(c.word_code(section.name.value), [_sentence(s) for s in section.statements]))
+    return item_of.container(c.REPORT_TEXT, root)
+
+
+def _sentence(statement: Statement) -> Any:
+    children = [
+        item_of.code(c.KIND, c.word_code(statement.kind.value), "HAS PROPERTIES"),
+        item_of.code(c.SOURCE, c.word_code(statement.source.value), "HAS PROPERTIES"),
+    ]
+    children += [item_of.uid(c.TRACKING_UID, uid, "HAS PROPERTIES") for uid in statement.finding_uids]
+    pairs = ((c.REPLACES, statement.replaces), (c.OBJECTION, statement.objection))
+    children += [item_of.text(name, words, "HAS PROPERTIES") for name, words in pairs if words]
+    return item_of.with_children(item_of.text(c.SENTENCE, statement.text, "CONTAINS"), children)
+
+
+def _image(slice_: EvidenceSlice, evidence: Evidence) -> Any:
+    from highdicom.sr import ImageContentItem
+
+    header = evidence.headers[slice_.instance_uid]
+    item = ImageContentItem(
+        name=c.to_dicom(c.SOURCE_IMAGE),
+        referenced_sop_class_uid=str(header.SOPClassUID),
+        referenced_sop_instance_uid=slice_.instance_uid,
+        relationship_type="CONTAINS",
+    )
+    pairs = ((c.SERIES_NUMBER, slice_.series_number), (c.INSTANCE_NUMBER, slice_.instance_number))
+    return item_of.with_children(item, [item_of.text(n, str(v), "HAS ACQ CONTEXT") for n, v in pairs if v is not None])

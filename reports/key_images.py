@@ -1,0 +1,403 @@
+"""Pictures of findings: one plane of the volume with the finding outlined, its calipers, side labels and scale bar.
+
+Screen convention (CLINICAL 15): axial and coronal with the patient's left on the screen's right; sagittal with anterior
+on the screen's left; head up. The plane is cut and turned through the geometry of the volume, on its native voxels;
+only the voxel size along the two screen axes is evened out (bilinear), so that millimetres look alike both ways.
+Marks are vectors in millimetres of the picture, apart from the pixels, so that a reader can hide them.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomoscribe.core import Finding, Geometry, LabelMap, Point, Segment, Volume, terms
+
+_TOWARDS = {
+    "axial": ((0, 0, 1), (0, 1, 0), (1, 0, 0)),
+    "coronal": ((0, 1, 0), (0, 0, -1), (1, 0, 0)),
+    "sagittal": ((1, 0, 0), (0, 0, -1), (0, 1, 0)),
+}
+"""Per plane: direction (x, y, z) in LPS through the picture, down the screen, to the screen's right."""
+_SIDES = {
+    "axial": {"left": "R", "right": "L", "top": "A", "bottom": "P"},
+    "coronal": {"left": "R", "right": "L", "top": "H", "bottom": "F"},
+    "sagittal": {"left": "A", "right": "P", "top": "H", "bottom": "F"},
+}
+_MEDIASTINAL = (terms.PLEURAL_EFFUSION, terms.ORGAN_MEASUREMENT)
+MAX_PIXELS = 460
+"""Longer side of a picture."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """Grey scale: values from ``level - width / 2`` (black) to ``level + width / 2`` (white)."""
+
+    name: str
+    width: float
+    level: float
+
+    def apply(self, array: NDArray[Any]) -> NDArray[np.uint8]:
+        """0 to 255."""
+        scaled = (array.astype(np.float32) - (self.level - self.width / 2)) / self.width
+        return np.asarray(np.clip(scaled * 255.0 + 0.5, 0, 255), dtype=np.uint8)
+
+
+LUNG = Window(name="lung", width=1500, level=-600)
+MEDIASTINUM = Window(name="mediastinum", width=350, level=40)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """A line on the picture.
+
+    Args:
+        kind: ``outline``, ``long``, ``short`` or ``frame``.
+        points: (x, y) in mm of the picture, from its upper left corner.
+        label: the length beside a caliper, the name of an outlined organ, or an empty string.
+        color: number of the organ's color, 0 for findings.
+    """
+
+    kind: str
+    points: tuple[tuple[float, float], ...]
+    label: str = ""
+    color: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyImage:
+    """One picture.
+
+    Args:
+        png: 8-bit grey PNG without any mark.
+        tint_png: RGBA PNG of the same size that colors the mask, for masks too scattered to outline; else None.
+        width_mm, height_mm: size of what it shows.
+        plane: ``axial``, ``coronal`` or ``sagittal``; ``oblique`` planes carry the nearest name.
+        sides: letter at ``left``, ``right``, ``top``, ``bottom``.
+        series_number, instance_number: of the slice, None where the plane is reformatted.
+        position_mm: along the patient axis perpendicular to the plane.
+    """
+
+    png: bytes
+    tint_png: bytes | None
+    width_mm: float
+    height_mm: float
+    plane: str
+    window: Window
+    sides: dict[str, str]
+    marks: tuple[Mark, ...]
+    series_number: int | None
+    instance_number: int | None
+    position_mm: float
+    is_native: bool
+
+    @property
+    def data_uri(self) -> str:
+        return "data:image/png;base64," + base64.b64encode(self.png).decode()
+
+    @property
+    def tint_uri(self) -> str | None:
+        return None if self.tint_png is None else "data:image/png;base64," + base64.b64encode(self.tint_png).decode()
+
+    @property
+    def bar_mm(self) -> float:
+        """Length of the scale bar: the longest of these that fits into a quarter of the width."""
+        return max((b for b in (5.0, 10.0, 20.0, 50.0, 100.0) if b <= self.width_mm / 4), default=5.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cut:
+    """One plane of a grid, turned to the screen: array (1, down, right) on ``geometry``."""
+
+    volume: Volume
+    plane: str
+    axis: int
+    index: int
+
+    @property
+    def geometry(self) -> Geometry:
+        return self.volume.geometry
+
+
+def windows_of(volume: Volume, finding: Finding | None = None) -> tuple[Window, ...]:
+    """The presets that suit a finding: CT by its type, MR by the 1st and 99th percentile above the background."""
+    if volume.value_unit != "hu":
+        values = volume.array[:: max(1, volume.array.shape[0] // 32), ::2, ::2]
+        bright = values[values > float(values.mean()) * 0.2] if values.any() else values
+        low, high = (float(v) for v in np.percentile(bright if bright.size else values, (1, 99)))
+        return (Window(name="MR percentiles 1 to 99", width=max(high - low, 1e-6), level=(high + low) / 2),)
+    if finding is not None and finding.type in (terms.NODULE, terms.MASS):
+        return LUNG, MEDIASTINUM
+    if finding is not None and finding.type in _MEDIASTINAL and finding.site not in (terms.LUNG, terms.AIRWAYS):
+        return (MEDIASTINUM,)
+    return (LUNG,)
+
+
+def key_images(volume: Volume, finding: Finding, label_map: LabelMap | None) -> tuple[KeyImage, ...]:
+    """Whole slice and, for a finding small against it, its neighborhood in each suitable window.
+
+    Args:
+        volume: the one the finding was measured on, or any in its frame of reference.
+        finding: with a region; without one there is no picture.
+        label_map: that holds the region's segment, on the grid of ``volume``; None for a region without mask.
+    """
+    region = finding.region
+    if region is None:
+        return ()
+    mask = _mask_of(label_map, finding)
+    ends = _endpoints(finding)
+    axis, index = _best_plane(volume, finding, mask, ends)
+    cut = _cut(volume, axis, index)
+    cut_mask = None if mask is None else _cut(mask, axis, index)
+    windows = windows_of(volume, finding)
+    box = _neighborhood(cut.geometry, finding)
+    whole_height, whole_width = _size_mm(cut.geometry)
+    if box is None or box[2] - box[0] > 0.5 * whole_width or box[3] - box[1] > 0.5 * whole_height:
+        return tuple(_render(cut, w, _outline_and_calipers(cut, cut_mask, ends), None, cut_mask) for w in windows)
+    frame = Mark(kind="frame", points=((box[0], box[1]), (box[2], box[1]), (box[2], box[3]), (box[0], box[3])))
+    marks = _outline_and_calipers(cut, cut_mask, ends)
+    return (
+        _render(cut, windows[0], (frame,), None, None),
+        *(_render(cut, w, marks, box, cut_mask) for w in windows),
+    )
+
+
+def organ_images(volume: Volume, label_map: LabelMap) -> tuple[KeyImage, ...]:
+    """Axial and coronal overview through the middle of all masks, each segment outlined in its color.
+
+    Args:
+        volume: the one the masks were drawn on.
+        label_map: on its grid.
+    """
+    where = np.argwhere(label_map.array > 0)
+    if not len(where):
+        return ()
+    center = label_map.geometry.to_world(np.median(where, axis=0))
+    pictures = []
+    for plane in ("axial", "coronal"):
+        axis = _axis_of(volume.geometry, plane)
+        index = int(np.clip(round(float(volume.geometry.to_index(center)[axis])), 0, volume.geometry.shape[axis] - 1))
+        cut = _cut(volume, axis, index)
+        marks: list[Mark] = []
+        for color, segment in enumerate(label_map.segments):
+            mask = volume.with_array((label_map.array == segment.number).astype(np.uint8))
+            outlines = _outlines(_cut(mask, axis, index))
+            marks += [replace(m, label=segment.name.replace("_", " "), color=color) for m in outlines]
+        pictures.append(_render(cut, windows_of(volume)[0], tuple(marks), None, None))
+    return tuple(pictures)
+
+
+def _mask_of(label_map: LabelMap | None, finding: Finding) -> LabelMap | None:
+    """The finding's mask alone, as a label map with values 0 and 1."""
+    region = finding.region
+    if label_map is None or region is None or region.segment is None or region.label_map != label_map.name:
+        return None
+    if region.segment not in {s.name for s in label_map.segments}:
+        return None
+    number = label_map.segment(region.segment).number
+    first = label_map.segments[0]
+    only = (Segment(number=1, name=region.segment, category=first.category, type=first.type),)
+    return LabelMap(
+        name=label_map.name,
+        array=(label_map.array == number).astype(np.uint8),
+        geometry=label_map.geometry,
+        segments=only,
+        algorithm=label_map.algorithm,
+        series_uid=label_map.series_uid,
+    )
+
+
+def _endpoints(finding: Finding) -> dict[str, tuple[tuple[Point, Point], str]]:
+    """Caliper points and the text beside them, of the long and the short axis."""
+    found = {}
+    for kind, name in (("long", terms.LONG_AXIS), ("short", terms.SHORT_AXIS)):
+        measurement = finding.measurement(name)
+        if measurement is not None and measurement.endpoints_mm is not None:
+            found[kind] = (measurement.endpoints_mm, f"{measurement.value:.1f} mm")
+    return found
+
+
+def _best_plane(
+    volume: Volume, finding: Finding, mask: LabelMap | None, ends: dict[str, tuple[tuple[Point, Point], str]]
+) -> tuple[int, int]:
+    """Array axis across the picture and index on it: the calipers' plane, else the evidence slice, else the mask's."""
+    geometry = volume.geometry
+    if "long" in ends:
+        indices = geometry.to_index(np.array(ends["long"][0]))
+        across = np.abs(indices[1] - indices[0])
+        axis = 0 if across[0] <= 0.5 else int(np.argmin(across))
+        return axis, _inside(float(indices[:, axis].mean()), geometry.shape[axis])
+    named = {e.instance_uid for e in finding.evidence}
+    for k, uid in enumerate(volume.series.instance_uids[: geometry.shape[0]]):
+        if uid in named:
+            return 0, k
+    if mask is not None and mask.array.any() and mask.array.shape == volume.array.shape:
+        return 0, int(np.argmax(mask.array.sum(axis=(1, 2))))
+    center = finding.region.center_mm if finding.region is not None else geometry.center_mm
+    return 0, _inside(float(geometry.to_index(center)[0]), geometry.shape[0])
+
+
+def _inside(index: float, size: int) -> int:
+    return int(np.clip(round(index), 0, size - 1))
+
+
+def _axis_of(geometry: Geometry, plane: str) -> int:
+    """The array axis that runs most nearly through the pictures of that plane."""
+    return int(np.argmax(np.abs(np.array(_TOWARDS[plane][0], float) @ geometry.direction)))
+
+
+def _cut(on_grid: Any, axis: int, index: int) -> Any:
+    """Slice ``index`` along ``axis``, axes ordered (through, down, right) and turned as the screen wants them."""
+    start, stop = [0, 0, 0], list(on_grid.geometry.shape)
+    start[axis], stop[axis] = index, index + 1
+    moved = on_grid.crop(start, stop)
+    through = np.abs(moved.geometry.direction[:, axis])
+    plane = ("sagittal", "coronal", "axial")[int(np.argmax(through))]
+    towards = np.array(_TOWARDS[plane], float)
+    rest = [a for a in range(3) if a != axis]
+    orders = [(axis, *p) for p in itertools.permutations(rest)]
+    agreement = towards @ moved.geometry.direction
+    order = max(orders, key=lambda o: abs(agreement[1, o[1]]) + abs(agreement[2, o[2]]))
+    moved = moved.permute(order)
+    for screen_axis in (1, 2):
+        if agreement[screen_axis, order[screen_axis]] < 0:
+            moved = moved.flip(screen_axis)
+    if isinstance(on_grid, Volume):
+        return _Cut(volume=moved, plane=plane, axis=axis, index=index)
+    return moved
+
+
+def _size_mm(geometry: Geometry) -> tuple[float, float]:
+    """Height and width of the picture."""
+    _, rows, columns = geometry.shape
+    return rows * float(geometry.spacing_mm[1]), columns * float(geometry.spacing_mm[2])
+
+
+def _on_picture(geometry: Geometry, points_mm: Any) -> NDArray[np.float64]:
+    """LPS mm (N, 3) to mm of the picture (N, 2), from its upper left corner."""
+    indices = geometry.to_index(np.asarray(points_mm, float))[..., 1:]
+    picture = (indices + 0.5) * geometry.spacing_mm[1:]
+    return np.stack([picture[..., 1], picture[..., 0]], axis=-1)
+
+
+def _neighborhood(geometry: Geometry, finding: Finding) -> tuple[float, float, float, float] | None:
+    """A square of picture mm (x0, y0, x1, y1) around the finding, at least 50 mm wide, inside the picture."""
+    region = finding.region
+    if region is None:
+        return None
+    corners = np.array(list(itertools.product(*zip(region.box_min_mm, region.box_max_mm, strict=True))))
+    points = _on_picture(geometry, corners)
+    low, high = points.min(axis=0), points.max(axis=0)
+    side = max(50.0, float((high - low).max()) * 2.0)
+    height, width = _size_mm(geometry)
+    center = (low + high) / 2
+    x0 = float(np.clip(center[0] - side / 2, 0, max(width - side, 0)))
+    y0 = float(np.clip(center[1] - side / 2, 0, max(height - side, 0)))
+    return x0, y0, min(x0 + side, width), min(y0 + side, height)
+
+
+def _outline_and_calipers(
+    cut: _Cut, mask: LabelMap | None, ends: dict[str, tuple[tuple[Point, Point], str]]
+) -> tuple[Mark, ...]:
+    marks = [] if mask is None or _is_scattered(mask) else _outlines(mask)
+    thick = float(cut.geometry.spacing_mm[0])
+    for kind, (points, label) in ends.items():
+        off = np.abs(cut.geometry.to_index(np.array(points))[:, 0]) * thick
+        if off.max() <= max(thick, 1.0):
+            line = _on_picture(cut.geometry, points)
+            marks.append(Mark(kind=kind, points=tuple((float(x), float(y)) for x, y in line), label=label))
+    return tuple(marks)
+
+
+def _is_scattered(mask: LabelMap) -> bool:
+    """Whether the mask falls into too many pieces on this plane to be outlined."""
+    from scipy.ndimage import label
+
+    return bool(label(mask.array[0])[1] > 12)
+
+
+def _outlines(mask: Any) -> list[Mark]:
+    """The borders of a mask on its plane, halfway between voxels."""
+    from skimage.measure import find_contours
+
+    grid = mask.volume if isinstance(mask, _Cut) else mask
+    spacing = grid.geometry.spacing_mm
+    padded = np.pad(grid.array[0].astype(np.float32), 1)
+    marks = []
+    for contour in find_contours(padded, 0.5):
+        points = tuple((float((x - 0.5) * spacing[2]), float((y - 0.5) * spacing[1])) for y, x in contour)
+        marks.append(Mark(kind="outline", points=points))
+    return marks
+
+
+def _render(
+    cut: _Cut,
+    window: Window,
+    marks: tuple[Mark, ...],
+    box: tuple[float, float, float, float] | None,
+    mask: LabelMap | None,
+) -> KeyImage:
+    """The plane, or the ``box`` of it in picture mm, as a PNG with square pixels; marks moved into it."""
+    height, width = _size_mm(cut.geometry)
+    x0, y0, x1, y1 = box or (0.0, 0.0, width, height)
+    tint = None
+    if mask is not None and _is_scattered(mask):
+        tint = _tint_png(_scaled(mask.array[0] * np.uint8(110), cut.geometry, (x0, y0, x1, y1), smooth=False))
+    is_native = cut.axis == 0
+    names = cut.volume.series
+    known = is_native and cut.index < len(names.instance_numbers)
+    through = int(np.argmax(np.abs(cut.geometry.direction[:, 0])))
+    return KeyImage(
+        png=_png(_scaled(window.apply(cut.volume.array[0]), cut.geometry, (x0, y0, x1, y1), smooth=True)),
+        tint_png=tint,
+        width_mm=x1 - x0,
+        height_mm=y1 - y0,
+        plane=cut.plane,
+        window=window,
+        sides=_SIDES[cut.plane],
+        marks=tuple(_moved(m, x0, y0) for m in marks),
+        series_number=names.series_number,
+        instance_number=names.instance_numbers[cut.index] if known else None,
+        position_mm=float(cut.geometry.center_mm[through]),
+        is_native=is_native,
+    )
+
+
+def _moved(mark: Mark, x0: float, y0: float) -> Mark:
+    return replace(mark, points=tuple((x - x0, y - y0) for x, y in mark.points))
+
+
+def _scaled(
+    array: NDArray[np.uint8], geometry: Geometry, box: tuple[float, float, float, float], *, smooth: bool
+) -> Any:
+    """An 8-bit Pillow image of the box (picture mm) with square pixels."""
+    from PIL import Image
+
+    _, row_mm, column_mm = (float(s) for s in geometry.spacing_mm)
+    x0, y0, x1, y1 = box
+    longer = max(x1 - x0, y1 - y0)
+    pixels_per_mm = MAX_PIXELS / longer
+    size = (max(1, round((x1 - x0) * pixels_per_mm)), max(1, round((y1 - y0) * pixels_per_mm)))
+    how = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+    picture = Image.fromarray(np.ascontiguousarray(array))
+    return picture.resize(size, how, box=(x0 / column_mm, y0 / row_mm, x1 / column_mm, y1 / row_mm))
+
+
+def _png(picture: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _tint_png(alpha: Any) -> bytes:
+    from PIL import Image
+
+    color = Image.new("RGBA", alpha.size, (255, 140, 0, 0))
+    color.putalpha(alpha)
+    return _png(color)
