@@ -1,0 +1,220 @@
+"""The evidence lock: a report against its findings and header facts, both ways.
+
+Nothing is written that was not measured, nothing that was found is left out (CLINICAL 1-3). Header facts are not
+parsed: the writer renders them again from the study, and the sections that rest on them have to read the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tomoscribe.core import (
+    Finding,
+    Presence,
+    Reading,
+    Report,
+    ReviewState,
+    SectionName,
+    Source,
+    Statement,
+    StatementKind,
+    Study,
+    reportable,
+)
+from tomoscribe.reports.lock import lexicon
+from tomoscribe.reports.lock.objection import Fault, Objection, Problem
+from tomoscribe.reports.lock.sentences import PLACES, Checked, check_clinician, check_linked, check_scope
+from tomoscribe.reports.writer import header
+from tomoscribe.reports.writer.report import (
+    NOTHING_ASSESSED,
+    fact_statements,
+    nothing_actionable_statement,
+    recommendation_statement,
+    uncertain,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    section: SectionName
+    index: int
+    checked: Checked
+
+
+class EvidenceLock:
+    """Checks reports on one study.
+
+    Args:
+        study: where the header facts come from: date, age, series, priors.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+
+    @classmethod
+    def of(cls, reading: Reading) -> tuple[Objection, ...]:
+        """The objections to the report of a reading."""
+        return cls(reading.study).check(reading.report)
+
+    def check(self, report: Report) -> tuple[Objection, ...]:
+        """All objections, in reading order, then what is missing; empty when the report may leave."""
+        return _Check(self._study, report).objections()
+
+
+class _Check:
+    """One report, with what the header facts and the writer expect of it rendered once."""
+
+    def __init__(self, study: Study, report: Report) -> None:
+        self._study = study
+        self._report = report
+        self._facts = fact_statements(study, report.findings)
+        self._age_texts = header.age_texts(study)
+        self._topics = [t for topics in header.topics(study, report.findings) for t in topics]
+
+    def objections(self) -> tuple[Objection, ...]:
+        report = self._report
+        places = [
+            _Place(section=section.name, index=index, checked=self._checked(statement, section.name))
+            for section in report.sections
+            for index, statement in enumerate(section.statements)
+        ]
+        objections = [
+            Objection(
+                section=p.section,
+                index=p.index,
+                fault=problem.fault,
+                words=f"{problem.words}: '{p.checked.statement.text}'",
+                finding_uids=p.checked.statement.finding_uids,
+            )
+            for p in places
+            for problem in p.checked.problems
+        ]
+        return tuple(objections) + tuple(self._missing(places))
+
+    def _checked(self, statement: Statement, section: SectionName) -> Checked:
+        report = self._report
+        findings = tuple(report.finding(u) for u in statement.finding_uids)
+        if statement.source is Source.CLINICIAN:
+            return check_clinician(statement, findings, report.findings)
+        if section in self._facts:
+            return self._checked_fact(statement, section)
+        if section not in PLACES.get(statement.kind, ()):
+            words = f"a {statement.kind.value.replace('_', ' ')} sentence in {section.value.replace('_', ' ')}"
+            return Checked(statement=statement, problems=(Problem(fault=Fault.MISPLACED, words=words),))
+        if findings:
+            return check_linked(statement, section, findings, report.findings)
+        if statement.kind is StatementKind.GUIDELINE:
+            return _exact(statement, (recommendation_statement(report.findings),))
+        return self._checked_scope(statement)
+
+    def _checked_fact(self, statement: Statement, section: SectionName) -> Checked:
+        if section is SectionName.COMPARISON and not self._study.priors and says_no_prior(statement.text):
+            return Checked(statement=statement, problems=())
+        return _exact(statement, self._facts[section])
+
+    def _checked_scope(self, statement: Statement) -> Checked:
+        findings = self._report.findings
+        nothing = nothing_actionable_statement(self._study, findings).text
+        if _plain(statement.text) in {_plain(t) for t in [nothing, NOTHING_ASSESSED, *self._age_texts]}:
+            return Checked(statement=statement, problems=())
+        rated = (Presence.NOT_ASSESSED, Presence.ABSENT, Presence.UNCERTAIN)
+        named = frozenset(_key(t) for t in self._topics) | {f.type.meaning for f in findings if f.presence in rated}
+        return check_scope(statement, named | {"disease"}, reportable(findings))
+
+    def _missing(self, places: Sequence[_Place]) -> Iterator[Objection]:
+        yield from self._missing_facts(places)
+        yield from _missing_findings(self._report, places)
+        yield from self._missing_scope(places)
+        findings = self._report.findings
+        if header.is_child(self._study) and any(f.presence is not Presence.NOT_ASSESSED for f in findings):
+            yield Objection(
+                section=SectionName.NOT_ASSESSED,
+                index=None,
+                fault=Fault.WRONG_PRESENCE,
+                words=f"findings of a child: {header.CHILD_NOTE}",
+            )
+
+    def _missing_facts(self, places: Sequence[_Place]) -> Iterator[Objection]:
+        for section, expected in self._facts.items():
+            here = [p.checked.statement for p in places if p.section is section]
+            texts = {_plain(s.text) for s in here}
+            replaced = any(s.source is Source.CLINICIAN for s in here)
+            no_prior = section is SectionName.COMPARISON and any(says_no_prior(s.text) for s in here)
+            for statement in expected:
+                if _plain(statement.text) not in texts and not replaced and not no_prior:
+                    words = f"missing: '{statement.text}'"
+                    yield Objection(section=section, index=None, fault=Fault.FACT_DIFFERS, words=words)
+
+    def _missing_scope(self, places: Sequence[_Place]) -> Iterator[Objection]:
+        section = SectionName.NOT_ASSESSED
+        here = [p.checked for p in places if p.section is section]
+        named = frozenset(k for c in here for k in c.covers)
+        for topic in self._topics:
+            if not {topic.key, _key(topic)} & named:
+                words = f"the list of what was not assessed leaves out {topic.words}"
+                yield Objection(section=section, index=None, fault=Fault.OMITTED, words=words)
+        texts = {_plain(c.statement.text) for c in here}
+        for text in self._age_texts:
+            if _plain(text) not in texts:
+                yield Objection(section=section, index=None, fault=Fault.OMITTED, words=f"missing: '{text}'")
+
+
+def _key(topic: header.Topic) -> str:
+    """How the parser names a topic: by its key, or by the finding type its noun means."""
+    return topic.finding_type.meaning if topic.finding_type else topic.key
+
+
+def _exact(statement: Statement, expected: Sequence[Statement]) -> Checked:
+    if _plain(statement.text) in {_plain(e.text) for e in expected}:
+        return Checked(statement=statement, problems=())
+    words = f"expected '{expected[0].text}'" if expected else "expected nothing"
+    return Checked(statement=statement, problems=(Problem(fault=Fault.FACT_DIFFERS, words=words),))
+
+
+def _missing_findings(report: Report, places: Sequence[_Place]) -> Iterator[Objection]:
+    accepted = {f.tracking_uid: f for f in report.findings if f.review.state is not ReviewState.REJECTED}
+    rated = (Presence.NOT_ASSESSED, Presence.ABSENT)
+    owed = {
+        SectionName.FINDINGS: reportable(report.findings),
+        SectionName.IMPRESSION: tuple(f for f in reportable(report.findings) if f.actionable),
+        SectionName.REVIEW_LIST: uncertain(report.findings),
+        SectionName.NOT_ASSESSED: tuple(f for f in accepted.values() if f.presence in rated),
+    }
+    for section, findings in owed.items():
+        told = {u for p in places if p.section is section for u in p.checked.covers}
+        for finding in findings:
+            if finding.tracking_uid not in told:
+                yield _omitted(finding, section, "is not stated")
+    changed = {u for p in places if p.section is SectionName.FINDINGS for u in p.checked.changes}
+    for finding in reportable(report.findings):
+        if finding.change is not None and finding.tracking_uid not in changed:
+            yield _omitted(finding, SectionName.FINDINGS, "changed, and its change is not stated")
+
+
+def _omitted(finding: Finding, section: SectionName, words: str) -> Objection:
+    side = f"{finding.laterality.value} " if finding.laterality else ""
+    return Objection(
+        section=section,
+        index=None,
+        fault=Fault.OMITTED,
+        words=f"{side}{finding.type.meaning.lower()} {words}",
+        finding_uids=(finding.tracking_uid,),
+    )
+
+
+def says_no_prior(text: str) -> bool:
+    """Whether a sentence says that there is nothing to compare with, and nothing else."""
+    words = _plain(text)
+    denials = sorted(lexicon.NO_PRIORS.split("|"), key=len, reverse=True)
+    denial = next((d for d in denials if f" {d} " in f" {words} "), None)
+    if denial is None:
+        return False
+    rest = f" {words} ".replace(f" {denial} ", " ", 1).split()
+    known = {w for phrase in lexicon.NO_PRIOR_FILLERS.split("|") for w in phrase.split()}
+    return set(rest) <= known | set(lexicon.NEUTRAL_WORDS.split())
+
+
+def _plain(text: str) -> str:
+    """Lower case, single blanks, without a colon or full stop at the end of a word."""
+    return " ".join(w.rstrip(".:,;") for w in text.lower().split())

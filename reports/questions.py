@@ -1,0 +1,70 @@
+"""Answers that stand on findings: the decoder words them, the evidence lock checks them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tomoscribe.core import Finding, Presence, Reading, SectionName, Source, Statement, StatementKind
+from tomoscribe.core.errors import ConfigError
+from tomoscribe.findings.sheet import FactSheet
+from tomoscribe.reports.lock.sentences import check_linked
+from tomoscribe.reports.writer import Phrasebook, finding_statements, review_statement, unassessed_statement
+
+if TYPE_CHECKING:
+    from tomoscribe.fusion.report_model import ReportModel
+    from tomoscribe.fusion.types import StudyTokens
+
+
+_PLACES = {
+    Presence.PRESENT: (StatementKind.FINDING, SectionName.FINDINGS),
+    Presence.UNCERTAIN: (StatementKind.REVIEW, SectionName.REVIEW_LIST),
+    Presence.ABSENT: (StatementKind.NOT_ASSESSED, SectionName.NOT_ASSESSED),
+    Presence.NOT_ASSESSED: (StatementKind.NOT_ASSESSED, SectionName.NOT_ASSESSED),
+}
+"""Where a sentence on a finding of that presence would stand in a report; the lock checks it as if it stood there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroundedAnswer:
+    """An answer and what it stands on.
+
+    Args:
+        text: one or more sentences.
+        finding_uids: tracking UIDs of the findings it cites; empty when not assessed.
+    """
+
+    text: str
+    finding_uids: tuple[str, ...]
+
+
+def answer_question(question: str, reading: Reading, model: ReportModel, tokens: StudyTokens | None) -> GroundedAnswer:
+    """The decoder's answer; a sentence that the lock refuses is replaced by the writer's on the same finding.
+
+    Raises:
+        ConfigError: the question is empty.
+    """
+    if not question.strip():
+        raise ConfigError("expected a question, found nothing", remedy='ask, for example: "How large is the nodule?"')
+    sheet = FactSheet.from_findings(reading.report.findings)
+    answer = model.answer(question, sheet, tokens)
+    cited = [(sheet.row(s.tag).finding, s.text) for s in answer.sentences]
+    if not cited:
+        return GroundedAnswer(text=answer.text, finding_uids=())
+    texts = [text if _holds(text, finding, reading) else _writers(finding) for finding, text in cited]
+    return GroundedAnswer(text=" ".join(texts), finding_uids=tuple(f.tracking_uid for f, _ in cited))
+
+
+def _holds(text: str, finding: Finding, reading: Reading) -> bool:
+    kind, section = _PLACES[finding.presence]
+    statement = Statement(text=text, kind=kind, source=Source.DECODER, finding_uids=(finding.tracking_uid,))
+    return not check_linked(statement, section, (finding,), reading.report.findings).problems
+
+
+def _writers(finding: Finding) -> str:
+    book = Phrasebook(None)
+    if finding.presence is Presence.UNCERTAIN:
+        return review_statement(finding, book).text
+    if finding.presence is Presence.PRESENT:
+        return " ".join(s.text for s in finding_statements(finding, book))
+    return unassessed_statement(finding, book).text

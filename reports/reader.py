@@ -1,0 +1,207 @@
+"""``StudyReader``: a study in, a Reading out. The one object that viewer, batch and server hold."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from tomoscribe.core import Finding, Laterality, Presence, Provenance, Reading, Report, Study, Timing, Volume
+from tomoscribe.core.errors import ConfigError
+from tomoscribe.core.uids import sha256_of
+from tomoscribe.findings.measured import Measured, Progress
+from tomoscribe.reports.examinations import Selection, select
+from tomoscribe.reports.plan import Plan, make_plan
+from tomoscribe.reports.writer import write_report
+from tomoscribe.reports.writer.header import Exam
+
+if TYPE_CHECKING:
+    from tomoscribe.fusion.report_model import ReportModel
+    from tomoscribe.fusion.types import StudyTokens
+    from tomoscribe.reports.questions import GroundedAnswer
+
+TEXTS = ("decoder", "writer")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Seen:
+    """What was loaded and encoded of one study, kept for questions and exports."""
+
+    plan: Plan
+    volumes: dict[str, Volume]
+    tokens: StudyTokens | None
+
+
+class StudyReader:
+    """Reads studies: measures, looks, writes, locks. Keeps the images of the last study for questions.
+
+    Args:
+        device: ``auto``, ``cpu`` or ``cuda:N``.
+        text: who words the sentences, ``decoder`` or ``writer``; the evidence lock checks both.
+    """
+
+    def __init__(self, *, device: str = "auto", text: str = "decoder") -> None:
+        if text not in TEXTS:
+            raise ConfigError(f"expected text by decoder or writer, found '{text}'")
+        self._device = device
+        self._text = text
+        self._seen: dict[str, _Seen] = {}
+        self._model: ReportModel | None = None
+
+    def plan(self, study: Study) -> Plan:
+        """What would run where and how much memory it takes; nothing is loaded.
+
+        Raises:
+            RefusedSeriesError, UnsupportedError: nothing in the study can be read.
+            MemoryPlanError: not even the smallest plan fits.
+        """
+        return make_plan(select(study), self._device, self._text)
+
+    def read(self, study: Study, progress: Progress | None = None) -> Reading:
+        """Measures a study and drafts its report; no objection of the evidence lock is left in it.
+
+        Args:
+            progress: called with the stage and the fraction done; cancelling is raising CancelledError in it.
+
+        Raises:
+            TomoscribeError: the study cannot be read; the message says what to do.
+        """
+        report_progress = progress or _silent
+        clock = _Clock()
+        selection = select(study)
+        plan = make_plan(selection, self._device, self._text)
+        with clock.stage("load"):
+            report_progress("loading images", 0.02)
+            volumes = _load(study, selection)
+        with clock.stage("measure"):
+            measured = _measure(selection.exam, volumes, plan, _part(report_progress, 0.08, 0.8))
+        with clock.stage("look"):
+            report_progress("looking at the whole study", 0.82)
+            heads, tokens = _look(selection.exam, volumes, plan, measured)
+        self._seen = {
+            study.study_uid: _Seen(plan=plan, volumes={v.series.series_uid: v for v in volumes.values()}, tokens=tokens)
+        }
+        findings = (*measured.findings, *heads)
+        with clock.stage("write"):
+            report_progress("writing the report", 0.88)
+            report = self._write(study, findings, plan, (*measured.warnings, *plan.reductions, *_notes(volumes)))
+        report_progress("done", 1.0)
+        timed = replace(report.provenance, timing=clock.timing())
+        return Reading(study=study, report=replace(report, provenance=timed), label_maps=measured.label_maps)
+
+    def volumes(self, study: Study) -> dict[str, Volume]:
+        """The volumes that the last reading of this study used, by series UID; loaded if it was not read last."""
+        if study.study_uid in self._seen:
+            return dict(self._seen[study.study_uid].volumes)
+        return {v.series.series_uid: v for v in _load(study, select(study)).values()}
+
+    def ask(self, reading: Reading, question: str) -> GroundedAnswer:
+        """An answer that stands on findings of this reading and names them, or says that it was not assessed.
+
+        Raises:
+            ConfigError: the question is empty.
+        """
+        from tomoscribe.reports.questions import answer_question
+
+        seen = self._seen.get(reading.study.study_uid)
+        tokens = seen.tokens if seen is not None else None
+        return answer_question(question, reading, self._report_model(self.plan(reading.study)), tokens)
+
+    def _write(self, study: Study, findings: tuple[Finding, ...], plan: Plan, warnings: tuple[str, ...]) -> Report:
+        from tomoscribe.reports.lock import lock_report
+        from tomoscribe.reports.wording import reworded
+
+        model = self._report_model(plan) if plan.text == "decoder" else None
+        seen = self._seen[study.study_uid]
+        provenance = Provenance(
+            version=version("tomoscribe"),
+            model="report-decoder" if model else "report-writer",
+            weights_sha256=model.weights_sha256 if model else None,
+            config_sha256=sha256_of({"text": plan.text, "temperature": 0}),
+            device=plan.device.name,
+        )
+        written = write_report(study, findings, provenance=provenance, warnings=(*study.warnings, *warnings))
+        if model is None:
+            return written
+        return lock_report(reworded(written, model, seen.tokens), written, study)
+
+    def _report_model(self, plan: Plan) -> ReportModel:
+        if self._model is None or self._model.device != plan.device.name:
+            from tomoscribe.fusion.report_model import ReportModel
+
+            self._model = ReportModel.load(plan.device.name)
+        return self._model
+
+
+def _load(study: Study, selection: Selection) -> dict[str, Volume]:
+    from tomoscribe.encoders.dicom import load_volume
+
+    return {role: load_volume(study, series) for role, series in selection.series.items()}
+
+
+def _measure(exam: Exam, volumes: dict[str, Volume], plan: Plan, progress: Progress) -> Measured:
+    if exam is Exam.CT_CHEST:
+        from tomoscribe.findings.chest import measure_chest
+
+        return measure_chest(volumes["CT"], progress=progress, device=plan.device.name)
+    from tomoscribe.findings.brain import measure_brain
+
+    return measure_brain(volumes, progress=progress, device=plan.device.name)
+
+
+def _look(
+    exam: Exam, volumes: dict[str, Volume], plan: Plan, measured: Measured
+) -> tuple[tuple[Finding, ...], StudyTokens]:
+    from tomoscribe.encoders.towers import create_tower
+    from tomoscribe.findings.heads import head_findings
+    from tomoscribe.fusion.types import StudyTokens
+
+    tower = create_tower("unet-ct" if exam is Exam.CT_CHEST else "unet-mr", device=plan.device.name)
+    output = tower.encode(volumes)
+    heads = head_findings(output, tower, volumes)
+    return tuple(h for h in heads if not _is_measured(h, measured)), StudyTokens.from_towers([output])
+
+
+def _is_measured(head: Finding, measured: Measured) -> bool:
+    """Whether a mask already shows what a head suspects: the same type, present on the same side or on both."""
+    return any(
+        f.presence is Presence.PRESENT
+        and f.type == head.type
+        and (f.laterality in (head.laterality, Laterality.BILATERAL) or head.laterality is None)
+        for f in measured.findings
+    )
+
+
+def _notes(volumes: dict[str, Volume]) -> tuple[str, ...]:
+    return tuple(f"Series {v.series.series_number}: {note}" for v in volumes.values() for note in v.notes)
+
+
+def _part(progress: Progress, start: float, stop: float) -> Progress:
+    return lambda stage, fraction: progress(stage, start + (stop - start) * fraction)
+
+
+def _silent(stage: str, fraction: float) -> None:
+    """Progress that nobody watches."""
+
+
+class _Clock:
+    """Seconds of each stage, and the peak memory of the process so far."""
+
+    def __init__(self) -> None:
+        self._seconds: list[tuple[str, float]] = []
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self._seconds.append((name, time.perf_counter() - start))
+
+    def timing(self) -> Timing:
+        unit = 1 if sys.platform == "darwin" else 1024
+        peak: Any = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return Timing(seconds=tuple(self._seconds), peak_memory_bytes=int(peak) * unit)

@@ -1,0 +1,211 @@
+"""The deterministic writer: findings and header facts to a report, instantly, on any machine.
+
+It is the floor under the decoder and the yardstick for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from tomoscribe.core import (
+    Code,
+    Finding,
+    Laterality,
+    Presence,
+    Provenance,
+    Report,
+    ReportStatus,
+    ReviewState,
+    Section,
+    SectionName,
+    Source,
+    Statement,
+    StatementKind,
+    Study,
+    reportable,
+    terms,
+)
+from tomoscribe.reports.writer import header
+from tomoscribe.reports.writer.sentences import (
+    LESIONS_OF_LUNG,
+    Phrasebook,
+    count_statement,
+    finding_statements,
+    impression_statements,
+    review_many_statement,
+    review_statement,
+    unassessed_statement,
+)
+
+MANY_SMALL_NODULES = 6
+"""From this many uncertain nodules on the review list is one sentence for all of them (CLINICAL 7)."""
+
+NO_GUIDELINE = "No guideline class is assigned in this version; follow-up is for the radiologist to decide."
+NO_RECOMMENDATION = "No recommendation is made by this version."
+NOTHING_ASSESSED = "No statement about disease is made."
+
+_TYPE_ORDER: tuple[Code, ...] = (
+    terms.ORGAN_MEASUREMENT,
+    terms.MASS,
+    terms.NODULE,
+    terms.EMPHYSEMA,
+    terms.CONSOLIDATION,
+    terms.PLEURAL_EFFUSION,
+    terms.BRAIN_MASS,
+    terms.WHITE_MATTER_LESIONS,
+    terms.VENTRICULAR_ENLARGEMENT,
+)
+
+
+def write_report(
+    study: Study,
+    findings: Sequence[Finding],
+    *,
+    provenance: Provenance,
+    phrasing_seed: int | None = None,
+    warnings: Sequence[str] = (),
+) -> Report:
+    """A draft report in English with the sections of CLINICAL 5.
+
+    Args:
+        study: the header facts: date, age, series and how they were acquired, priors.
+        findings: everything that was measured or suspected; the report holds them all.
+        provenance: what made the findings.
+        phrasing_seed: None for the writer's own wording, a seed for another choice among ``phrases.PHRASES``.
+        warnings: shown above the text.
+    """
+    if header.is_child(study):
+        findings = tuple(_refused(f) for f in findings)
+    book = Phrasebook(phrasing_seed)
+    parts = _sections(study, findings, book)
+    sections = tuple(Section(name=name, statements=tuple(statements)) for name, statements in parts.items())
+    return Report(
+        sections=sections,
+        findings=tuple(findings),
+        status=ReportStatus.DRAFT,
+        language="en",
+        provenance=provenance,
+        warnings=tuple(warnings),
+    )
+
+
+def fact_statements(study: Study, findings: Sequence[Finding]) -> dict[SectionName, tuple[Statement, ...]]:
+    """The sections that rest on the header alone; the lock compares a report with exactly these."""
+    return {
+        SectionName.EXAMINATION: _facts(header.examination_texts(study, findings)),
+        SectionName.CLINICAL_INFORMATION: _facts(header.clinical_information_texts()),
+        SectionName.TECHNIQUE: _facts(header.technique_texts(study, findings)),
+        SectionName.COMPARISON: _facts(header.comparison_texts(study, findings)),
+    }
+
+
+def scope_statements(study: Study, findings: Sequence[Finding]) -> tuple[Statement, ...]:
+    """What was not assessed in this kind of examination, and the age warning: sentences without a finding."""
+    missing, open_ = header.topics(study, findings)
+    texts = []
+    if missing:
+        texts.append(f"Not assessed: {', '.join(t.words for t in missing)}.")
+    if open_:
+        texts.append(f"Not excluded: {', '.join(t.words for t in open_)}.")
+    return tuple(
+        Statement(text=t, kind=StatementKind.NOT_ASSESSED, source=Source.WRITER)
+        for t in [*texts, *header.age_texts(study)]
+    )
+
+
+def recommendation_statement(findings: Sequence[Finding]) -> Statement:
+    """The one line on guidelines: no class is assigned in this version (CLINICAL 9)."""
+    actionable = any(f.actionable for f in reportable(findings))
+    text = NO_GUIDELINE if actionable else NO_RECOMMENDATION
+    return Statement(text=text, kind=StatementKind.GUIDELINE, source=Source.WRITER)
+
+
+def nothing_actionable_statement(study: Study, findings: Sequence[Finding]) -> Statement:
+    """What IMPRESSION says without an actionable finding: what is not excluded, never that all is well."""
+    missing, _ = header.topics(study, findings)
+    words = ", ".join(t.words for t in missing)
+    text = f"This reading does not exclude disease; not assessed: {words}." if words else NOTHING_ASSESSED
+    return Statement(text=text, kind=StatementKind.NOT_ASSESSED, source=Source.WRITER)
+
+
+def uncertain(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings for the review list."""
+    return tuple(f for f in findings if f.presence is Presence.UNCERTAIN and f.review.state is not ReviewState.REJECTED)
+
+
+def by_organ(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings in the order of the FINDINGS section: organs first, then by type, large lesions first."""
+    return sorted(findings, key=lambda f: (_type_rank(f), -_size(f)))
+
+
+def by_urgency(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings in the order of the IMPRESSION: actionable first, then by type, large lesions first."""
+    return sorted(findings, key=lambda f: (not f.actionable, _type_rank(f), -_size(f)))
+
+
+def _sections(study: Study, findings: Sequence[Finding], book: Phrasebook) -> dict[SectionName, list[Statement]]:
+    facts = {name: list(statements) for name, statements in fact_statements(study, findings).items()}
+    return {
+        **facts,
+        SectionName.FINDINGS: _findings(findings, book),
+        SectionName.IMPRESSION: _impression(study, findings, book),
+        SectionName.RECOMMENDATION: [recommendation_statement(findings)],
+        SectionName.REVIEW_LIST: _review_list(findings, book),
+        SectionName.NOT_ASSESSED: _not_assessed(study, findings, book),
+    }
+
+
+def _findings(findings: Sequence[Finding], book: Phrasebook) -> list[Statement]:
+    present = by_organ(reportable(findings))
+    lesions = [f for f in present if f.type in LESIONS_OF_LUNG]
+    countable = len(lesions) > 1 and all(f.laterality in (Laterality.LEFT, Laterality.RIGHT) for f in lesions)
+    statements: list[Statement] = []
+    for finding in present:
+        if countable and finding is lesions[0]:
+            statements.append(count_statement(lesions, book))
+        statements += finding_statements(finding, book)
+    return statements
+
+
+def _impression(study: Study, findings: Sequence[Finding], book: Phrasebook) -> list[Statement]:
+    present = by_urgency(f for f in reportable(findings) if f.actionable or f.type != terms.ORGAN_MEASUREMENT)
+    statements = [s for f in present for s in impression_statements(f, book)]
+    if not any(f.actionable for f in present):
+        statements.append(nothing_actionable_statement(study, findings))
+    return statements
+
+
+def _review_list(findings: Sequence[Finding], book: Phrasebook) -> list[Statement]:
+    waiting = by_organ(uncertain(findings))
+    small = [f for f in waiting if f.type == terms.NODULE and f.measurement(terms.LONG_AXIS)]
+    if len(small) < MANY_SMALL_NODULES:
+        small = []
+    statements = [review_many_statement(small, book)] if small else []
+    return statements + [review_statement(f, book) for f in waiting if not any(f is s for s in small)]
+
+
+def _not_assessed(study: Study, findings: Sequence[Finding], book: Phrasebook) -> list[Statement]:
+    listed = [f for f in by_organ(findings) if f.presence in (Presence.NOT_ASSESSED, Presence.ABSENT)]
+    return [unassessed_statement(f, book) for f in listed] + list(scope_statements(study, findings))
+
+
+def _facts(texts: Sequence[str]) -> tuple[Statement, ...]:
+    return tuple(Statement(text=t, kind=StatementKind.FACT, source=Source.WRITER) for t in texts)
+
+
+def _refused(finding: Finding) -> Finding:
+    """The finding of a child: nothing of it is stated."""
+    return replace(finding, presence=Presence.NOT_ASSESSED, note=header.CHILD_NOTE, actionable=False, change=None)
+
+
+def _type_rank(finding: Finding) -> int:
+    return _TYPE_ORDER.index(finding.type) if finding.type in _TYPE_ORDER else len(_TYPE_ORDER)
+
+
+def _size(finding: Finding) -> float:
+    for name in (terms.MEAN_DIAMETER, terms.LONG_AXIS):
+        measurement = finding.measurement(name)
+        if measurement is not None:
+            return measurement.value
+    return 0.0

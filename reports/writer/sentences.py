@@ -1,0 +1,281 @@
+"""One finding to its sentences: findings, change, impression, review list, not assessed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from tomoscribe.core import (
+    Code,
+    Direction,
+    Finding,
+    Laterality,
+    Presence,
+    Source,
+    Statement,
+    StatementKind,
+    terms,
+)
+from tomoscribe.findings import rounding
+from tomoscribe.findings.sheet import key_slice
+from tomoscribe.reports.writer.phrases import PHRASES
+from tomoscribe.reports.writer.words import (
+    DENSITIES,
+    DIRECTIONS,
+    QUANTITIES,
+    SITES,
+    capitalized,
+    entity,
+    place,
+    side_word,
+    subject,
+)
+
+LESIONS_OF_LUNG = (terms.NODULE, terms.MASS)
+
+
+class Phrasebook:
+    """Chooses among the phrases: the writer's own wording without a seed, a seeded variety with one."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._random = None if seed is None else random.Random(seed)
+
+    def phrase(self, key: str, **slots: str) -> str:
+        """The phrase of that key with its slots filled."""
+        choices = PHRASES[key]
+        chosen = choices[0] if self._random is None else self._random.choice(choices)
+        return chosen.format(**slots)
+
+
+def finding_statements(finding: Finding, book: Phrasebook, source: Source = Source.WRITER) -> tuple[Statement, ...]:
+    """What FINDINGS says about a present finding: its sentence, then its change if it has a prior."""
+    sentences = [_statement(finding_text(finding, book), StatementKind.FINDING, (finding,), source)]
+    if finding.change is not None:
+        sentences.append(_statement(change_text(finding, book), StatementKind.COMPARISON, (finding,), source))
+    return tuple(sentences)
+
+
+def impression_statements(finding: Finding, book: Phrasebook, source: Source = Source.WRITER) -> tuple[Statement, ...]:
+    """What IMPRESSION says about a present finding: its short sentence, then a change that is one."""
+    sentences = [_statement(impression_text(finding, book), StatementKind.FINDING, (finding,), source)]
+    moving = (Direction.INCREASED, Direction.DECREASED, Direction.NEW)
+    if finding.change is not None and finding.change.direction in moving:
+        sentences.append(_statement(change_text(finding, book), StatementKind.COMPARISON, (finding,), source))
+    return tuple(sentences)
+
+
+def review_statement(finding: Finding, book: Phrasebook, source: Source = Source.WRITER) -> Statement:
+    """What REVIEW_LIST says about an uncertain finding."""
+    parts = measured_parts(finding, book)
+    if finding.probability is not None:
+        number = rounding.prose_number(100 * finding.probability, "whole percent")
+        parts.append(book.phrase("probability", probability=number))
+    detail = f" ({', '.join(parts)})" if parts else ""
+    text = book.phrase("review", entity=entity(finding), place=place(finding), detail=detail)
+    return _statement(_closed(text, _images(finding, book), finding.note), StatementKind.REVIEW, (finding,), source)
+
+
+def review_many_statement(findings: Sequence[Finding], book: Phrasebook) -> Statement:
+    """One sentence for many uncertain nodules (CLINICAL 7); each has a long axis."""
+    axes = [f.measurement(terms.LONG_AXIS) for f in findings]
+    lengths = [m.value for m in axes if m is not None]
+    text = book.phrase(
+        "review_many",
+        count=str(len(findings)),
+        entity="nodule",
+        low=rounding.prose_number(min(lengths), "length"),
+        high=rounding.prose_number(max(lengths), "length"),
+    )
+    return _statement(f"{text}.", StatementKind.REVIEW, tuple(findings), Source.WRITER)
+
+
+def unassessed_statement(finding: Finding, book: Phrasebook, source: Source = Source.WRITER) -> Statement:
+    """What NOT_ASSESSED says about a finding without an assessment, or one not present without a licensed negative."""
+    key = "unassessed" if finding.presence is Presence.NOT_ASSESSED else "unexcluded"
+    text = book.phrase(key, entity=entity(finding), place=place(finding), note=finding.note or "")
+    return _statement(_closed(text), StatementKind.NOT_ASSESSED, (finding,), source)
+
+
+def count_statement(findings: Sequence[Finding], book: Phrasebook) -> Statement:
+    """How many nodules and masses there are, per side; at least two."""
+    sides = [f.laterality for f in findings]
+    both = {f.type for f in findings}
+    entities = "nodules and masses" if len(both) > 1 else ("masses" if both == {terms.MASS} else "nodules")
+    text = book.phrase(
+        "nodule_counts",
+        total=str(len(findings)),
+        entities=entities,
+        right=str(sides.count(Laterality.RIGHT)),
+        left=str(sides.count(Laterality.LEFT)),
+    )
+    return _statement(_closed(text), StatementKind.FINDING, tuple(findings), Source.WRITER)
+
+
+def finding_text(finding: Finding, book: Phrasebook) -> str:
+    """The full sentence on a present finding."""
+    if finding.type == terms.ORGAN_MEASUREMENT:
+        return _organ_text(finding, book)
+    if finding.type in LESIONS_OF_LUNG:
+        head = ", ".join([_lesion_head(finding, book), *_lobe_parts(finding, book)])
+        text = _with_parts(head, measured_parts(finding, book))
+    elif finding.type == terms.EMPHYSEMA and finding.measurement(terms.LAA_950):
+        key = "emphysema" if finding.laterality is Laterality.BILATERAL else "emphysema_of"
+        text = book.phrase(key, place=place(finding), parts=", ".join(measured_parts(finding, book)))
+    elif finding.type == terms.WHITE_MATTER_LESIONS:
+        text = book.phrase("lesions", place=place(finding), parts=", ".join(measured_parts(finding, book)))
+    else:
+        text = _plain_text(finding, book)
+    return _closed(text, _images(finding, book), finding.note)
+
+
+def impression_text(finding: Finding, book: Phrasebook) -> str:
+    """The short sentence on a present finding: what, where, how large, on which image."""
+    if finding.type not in LESIONS_OF_LUNG:
+        return finding_text(finding, book)
+    parts = _axis_parts(finding, book) + _parts(finding, book, (terms.SOLID_DIAMETER,))
+    head = ", ".join([_lesion_head(finding, book), *_lobe_parts(finding, book)[: int(finding.site in terms.LOBES)]])
+    return _closed(_with_parts(head, parts), _images(finding, book))
+
+
+def change_text(finding: Finding, book: Phrasebook) -> str:
+    """How a finding changed against its prior; the finding has a change."""
+    change = finding.change
+    if change is None:
+        return ""
+    date = change.prior_date or "an undated prior study"
+    quantity = QUANTITIES.get(change.measurement, change.measurement.meaning.lower())
+    quantity = f"{quantity} of the {subject(finding)}"
+    if change.direction is Direction.NEW:
+        return _closed(book.phrase("new", subject=subject(finding), date=date))
+    if change.direction is Direction.NOT_COMPARABLE:
+        return _closed(book.phrase("not_comparable", quantity=quantity, date=date, reason=change.reason or ""))
+    now = finding.measurement(change.measurement)
+    slots = {"date": date, "quantity": quantity}
+    if now is not None:
+        slots["now"] = " ".join(rounding.prose(now)).strip()
+        slots["prior"] = " ".join(rounding.prose_of(change.prior_value, now.unit)).strip()
+    if change.direction is Direction.STABLE:
+        return _closed(book.phrase("stable" if now else "stable_only", **slots))
+    direction = book.phrase(DIRECTIONS[change.direction])
+    percent = rounding.change_percent(finding)
+    signed = "" if percent is None else f" ({_signed(rounding.prose_number(float(percent), 'whole percent'))} %)"
+    return _closed(book.phrase("changed" if now else "changed_only", direction=direction, percent=signed, **slots))
+
+
+def measured_parts(finding: Finding, book: Phrasebook) -> list[str]:
+    """The measurements of a finding as phrases."""
+    if finding.type == terms.WHITE_MATTER_LESIONS:
+        return _parts(finding, book, (terms.COUNT, terms.VOLUME))
+    mean = _parts(finding, book, (terms.MEAN_DIAMETER,))
+    rest = (terms.SOLID_DIAMETER, terms.VOLUME, terms.MEAN_ATTENUATION, terms.LAA_950, terms.PERC15, terms.COUNT)
+    return _axis_parts(finding, book) + mean + _parts(finding, book, rest)
+
+
+def _signed(number: str) -> str:
+    return number if number.startswith("-") else f"+{number}"
+
+
+def _statement(text: str, kind: StatementKind, findings: Sequence[Finding], source: Source) -> Statement:
+    return Statement(text=text, kind=kind, source=source, finding_uids=tuple(f.tracking_uid for f in findings))
+
+
+def _closed(text: str, images: str = "", note: str | None = None) -> str:
+    whole = f"{text} {images}".rstrip()
+    return capitalized(f"{whole}; {note.rstrip('.')}." if note else f"{whole}.")
+
+
+def _with_parts(head: str, parts: Sequence[str]) -> str:
+    return f"{head}: {', '.join(parts)}" if parts and ":" not in head else ", ".join([head, *parts])
+
+
+def _lesion_head(finding: Finding, book: Phrasebook) -> str:
+    density = finding.attribute(terms.ATTENUATION_CLASS)
+    side = side_word(finding)
+    slots = {"entity": entity(finding), "side": side or ""}
+    if side is None:
+        words = DENSITIES.get(density, "") if density else ""
+        return capitalized(book.phrase("nodule_head_no_side", density=words, **slots).strip())
+    if density is None:
+        return capitalized(book.phrase("nodule_head_plain", **slots))
+    if density not in DENSITIES:
+        return capitalized(book.phrase("nodule_head_undetermined", **slots))
+    return capitalized(book.phrase("nodule_head", density=DENSITIES[density], **slots))
+
+
+def _lobe_parts(finding: Finding, book: Phrasebook) -> list[str]:
+    lobe = finding.site if finding.site in terms.LOBES else finding.attribute(terms.LOBE)
+    if lobe is None:
+        return []
+    return [book.phrase("lobe_unknown")] if lobe == terms.NOT_DETERMINED else [book.phrase("lobe", lobe=SITES[lobe])]
+
+
+def _axis_parts(finding: Finding, book: Phrasebook) -> list[str]:
+    long, short = finding.measurement(terms.LONG_AXIS), finding.measurement(terms.SHORT_AXIS)
+    if long is not None and short is not None:
+        return [book.phrase("axes", long=rounding.prose(long)[0], short=rounding.prose(short)[0])]
+    return _parts(finding, book, (terms.LONG_AXIS, terms.SHORT_AXIS))
+
+
+_PART_KEYS: dict[Code, str] = {
+    terms.LONG_AXIS: "long",
+    terms.SHORT_AXIS: "short",
+    terms.MEAN_DIAMETER: "mean",
+    terms.SOLID_DIAMETER: "core",
+    terms.VOLUME: "volume",
+    terms.MEAN_ATTENUATION: "attenuation",
+    terms.LAA_950: "laa950",
+    terms.PERC15: "perc15",
+    terms.COUNT: "count",
+}
+
+
+def _parts(finding: Finding, book: Phrasebook, names: Sequence[Code]) -> list[str]:
+    parts = []
+    for name in names:
+        measurement = finding.measurement(name)
+        if measurement is None:
+            continue
+        number, unit = rounding.prose(measurement)
+        key = _PART_KEYS[name]
+        if name == terms.VOLUME:
+            phrase = "total_volume" if finding.type == terms.WHITE_MATTER_LESIONS else "volume"
+            parts.append(book.phrase(phrase, volume=f"{number} {unit}"))
+        else:
+            parts.append(book.phrase(key, **{key: number}))
+    return parts
+
+
+def _images(finding: Finding, book: Phrasebook) -> str:
+    image = key_slice(finding)
+    if image is None or image.instance_number is None:
+        return ""
+    if image.series_number is None:
+        return book.phrase("image_only", image=str(image.instance_number))
+    return book.phrase("images", series=str(image.series_number), image=str(image.instance_number))
+
+
+_ORGAN_KEYS: dict[Code, str] = {
+    terms.AIRWAYS: "organ_airways",
+    terms.INTRACRANIAL: "organ_intracranial",
+    terms.BRAIN: "organ_brain",
+    terms.VENTRICLES: "organ_ventricles",
+}
+
+
+def _organ_text(finding: Finding, book: Phrasebook) -> str:
+    volume = finding.measurement(terms.VOLUME)
+    if volume is None:
+        return _closed(_plain_text(finding, book), note=finding.note)
+    words = " ".join(rounding.prose(volume))
+    side = side_word(finding)
+    if finding.site == terms.LUNG and side:
+        text = book.phrase("organ_side", side=side, volume=words)
+    else:
+        text = book.phrase(_ORGAN_KEYS.get(finding.site, "organ_lungs"), volume=words)
+    return _closed(text, note=finding.note)
+
+
+def _plain_text(finding: Finding, book: Phrasebook) -> str:
+    parts = measured_parts(finding, book)
+    slots = {"entity": capitalized(entity(finding)), "place": place(finding)}
+    return book.phrase("plain", parts=", ".join(parts), **slots) if parts else book.phrase("plain_bare", **slots)

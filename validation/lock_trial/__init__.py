@@ -1,0 +1,1 @@
+"""The counted trial of the evidence lock: random patients, paraphrases, planted changes, counts."""
