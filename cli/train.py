@@ -27,6 +27,6 @@ def train(
         )
     if find_spec("pytorch_lightning") is None:
         raise MissingExtraError("tomoscribe train", "train")
-    from tomoscribe.training import train as run
+    from tomoscribe.training.train import train as run
 
     run(recipe, resume=not fresh)

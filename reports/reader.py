@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from tomoscribe.core import Finding, Laterality, Presence, Provenance, Reading, Report, Study, Timing, Volume
-from tomoscribe.core.errors import ConfigError
+from tomoscribe.core.errors import ConfigError, LockError
 from tomoscribe.core.uids import sha256_of
 from tomoscribe.findings.measured import Measured, Progress
 from tomoscribe.reports.examinations import Selection, select
@@ -126,9 +126,10 @@ class StudyReader:
             device=plan.device.name,
         )
         written = write_report(study, findings, provenance=provenance, warnings=(*study.warnings, *warnings))
-        if model is None:
-            return written
-        return lock_report(reworded(written, model, seen.tokens), written, study)
+        if model is not None:
+            worded = reworded(written, model, seen.tokens)
+            return _without_objection(study, lock_report(worded, written, study))
+        return _without_objection(study, written)
 
     def _report_model(self, plan: Plan) -> ReportModel:
         if self._model is None or self._model.device != plan.device.name:
@@ -136,6 +137,20 @@ class StudyReader:
 
             self._model = ReportModel.load(plan.device.name)
         return self._model
+
+
+def _without_objection(study: Study, report: Report) -> Report:
+    from tomoscribe.reports.lock import EvidenceLock
+
+    objections = EvidenceLock(study).check(report)
+    if objections:
+        first = objections[0]
+        raise LockError(
+            f"the evidence lock objects to the drafted report: {first.words}",
+            where=study.study_uid,
+            remedy="report this as a defect of tomoscribe; nothing was written",
+        )
+    return report
 
 
 def _load(study: Study, selection: Selection) -> dict[str, Volume]:
