@@ -77,6 +77,29 @@ class Volume(_OnGrid):
         if self.value_unit not in VALUE_UNITS:
             raise InvalidValueError(f"expected a value unit of {VALUE_UNITS}, found {self.value_unit!r}")
 
+    def flip(self, axis: int) -> Volume:
+        """As for every grid; the instances of the slices are turned round with them."""
+        flipped: Volume = super().flip(axis)
+        return flipped._with_slices(slice(None, None, -1)) if axis == 0 else flipped
+
+    def permute(self, order: Sequence[int]) -> Volume:
+        """As for every grid; when k becomes another axis no instance belongs to a slice any more."""
+        permuted: Volume = super().permute(order)
+        return permuted if order[0] == 0 else permuted._with_slices(slice(0, 0))
+
+    def crop(self, start: Sequence[int], stop: Sequence[int]) -> Volume:
+        """As for every grid; keeps the instances of the slices that are kept."""
+        cropped: Volume = super().crop(start, stop)
+        return cropped._with_slices(slice(start[0], stop[0]))
+
+    def _with_slices(self, chosen: slice) -> Volume:
+        series = replace(
+            self.series,
+            instance_uids=self.series.instance_uids[chosen],
+            instance_numbers=self.series.instance_numbers[chosen],
+        )
+        return replace(self, series=series)
+
     def with_array(self, array: NDArray[Any]) -> Volume:
         """Other values on the same grid."""
         return replace(self, array=array)

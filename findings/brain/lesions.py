@@ -1,0 +1,103 @@
+"""White-matter lesions on FLAIR: brighter than the white matter around them, partial volumes at their border."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from tomoscribe.core import Point
+from tomoscribe.findings.brain.tissue import Array, NativeMasks, share_of
+
+MIN_LESION_MM = 3.0
+"""Lesions of a smaller equivalent diameter are not counted."""
+_LEAST_MM3 = float(np.pi / 6 * MIN_LESION_MM**3)
+_SEED = 0.35
+_REACH_MM = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesion:
+    """One lesion: center of mass, box (LPS mm) and volume."""
+
+    center_mm: Point
+    box_min_mm: Point
+    box_max_mm: Point
+    volume_ml: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lesions:
+    """All lesions of at least MIN_LESION_MM, and the voxels that belong to them for at least a half."""
+
+    lesions: tuple[Lesion, ...]
+    mask: NDArray[np.bool_]
+
+    @property
+    def volume_ml(self) -> float:
+        return sum(n.volume_ml for n in self.lesions)
+
+
+def find_lesions(native: NativeMasks, *, white: float, gray: float) -> Lesions:
+    """Bright places within the white matter that the tower's lesion mask touches.
+
+    Args:
+        native: flattened FLAIR.
+        white, gray: levels of normal white and gray matter.
+    """
+    image, shares = native.image, native.shares
+    near = ndimage.maximum_filter(shares["lesions"], size=_size(native, _REACH_MM)) > _SEED
+    spread = _spread(native, white)
+    bright = near & (image > max(white + 3.5 * spread, gray + 1.0 * spread))
+    if not bright.any():
+        return Lesions(lesions=(), mask=np.zeros(image.shape, bool))
+    plateau = float(np.percentile(image[bright], 80))
+    half = near & (image > white + 0.5 * (plateau - white))
+    labels, count = ndimage.label(half, ndimage.generate_binary_structure(3, 1))
+    if not count:
+        return Lesions(lesions=(), mask=np.zeros(image.shape, bool))
+    excess = share_of((image - white) / (plateau - white))
+    owner = _grown(labels, native)
+    found, kept = [], np.zeros(image.shape, bool)
+    for number in range(1, count + 1):
+        if int((labels == number).sum()) * native.geometry.voxel_volume_mm3 < 0.5 * _LEAST_MM3:
+            continue
+        lesion = _measured(owner == number, excess, native)
+        if lesion is not None:
+            found.append(lesion)
+            kept |= labels == number
+    return Lesions(lesions=tuple(sorted(found, key=lambda n: -n.volume_ml)), mask=kept)
+
+
+def _measured(region: NDArray[np.bool_], excess: Array, native: NativeMasks) -> Lesion | None:
+    at = np.argwhere(region)
+    weight = excess[region].astype(np.float64)
+    volume_mm3 = float(weight.sum()) * native.geometry.voxel_volume_mm3
+    if volume_mm3 < _LEAST_MM3:
+        return None
+    x, y, z = native.geometry.to_world((at * weight[:, None]).sum(axis=0) / weight.sum()).tolist()
+    core = at[weight >= 0.5]
+    points = native.geometry.to_world(np.concatenate([core - 0.5, core + 0.5]))
+    (a, b, c), (d, e, f) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    return Lesion(center_mm=(x, y, z), box_min_mm=(a, b, c), box_max_mm=(d, e, f), volume_ml=volume_mm3 / 1000.0)
+
+
+def _grown(labels: NDArray[np.int32], native: NativeMasks) -> NDArray[np.int32]:
+    """Each label with a rim of one and a half voxels (at least 1.5 mm), the nearest label winning."""
+    spacing = native.geometry.spacing_mm
+    steps = tuple(spacing / np.maximum(spacing, 1.0))
+    distance, nearest = ndimage.distance_transform_edt(labels == 0, sampling=steps, return_indices=True)
+    return np.where(distance <= 1.5, labels[tuple(nearest)], 0)
+
+
+def _spread(native: NativeMasks, white: float) -> float:
+    """Robust standard deviation of normal white matter."""
+    brain = native.image[(native.shares["brain"] > 0.9)]
+    below = brain[brain < white]
+    return float(1.4826 * np.median(white - below)) if below.size > 100 else 0.05 * white
+
+
+def _size(native: NativeMasks, reach_mm: float) -> tuple[int, ...]:
+    return tuple(int(2 * max(1, round(reach_mm / s)) + 1) for s in native.geometry.spacing_mm)

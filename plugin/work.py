@@ -1,0 +1,243 @@
+"""Work off the GUI thread, with progress and cancel: reading a study, and what the viewer needs of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from qtpy.QtCore import QObject, Qt, Signal
+
+from tomoscribe.core import Reading, Series, Study, Volume
+from tomoscribe.core.errors import CancelledError, InputError, RefusedSeriesError, TomoscribeError
+from tomoscribe.findings.measured import Progress
+from tomoscribe.findings.surfaces import Mesh, surface
+from tomoscribe.plugin.layers import (
+    LayerData,
+    calipers_layer,
+    image_layer,
+    is_hull,
+    labels_layer,
+    shown_first,
+    surface_layer,
+)
+
+if TYPE_CHECKING:
+    from tomoscribe.reports.plan import Plan
+
+MAX_VOXELS = 500_000_000
+"""Voxels of all series of a study together that are opened; further series are named and left out."""
+
+
+class Reader(Protocol):
+    """What reads a study: ``tomoscribe.reports.reader.StudyReader`` or a stand-in."""
+
+    def plan(self, study: Study) -> Plan: ...
+
+    def read(self, study: Study, progress: Progress | None = None) -> Reading: ...
+
+    def volumes(self, study: Study) -> dict[str, Volume]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A study with its images as layers.
+
+    Args:
+        remarks: what was left out or altered, in words.
+    """
+
+    study: Study
+    layers: tuple[LayerData, ...]
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """A reading with all its layers: images that were read, masks, calipers, surfaces."""
+
+    reading: Reading
+    volumes: dict[str, Volume]
+    images: tuple[LayerData, ...]
+    marks: tuple[LayerData, ...]
+
+
+class Job(QObject):
+    """One piece of work in a thread of its own. Its signals arrive in the GUI thread; one of the last three comes once.
+
+    Args:
+        work: called with a progress callback, which raises CancelledError once ``cancel`` was called.
+    """
+
+    progressed = Signal(str, float)
+    done = Signal(object)
+    failed = Signal(object)
+    cancelled = Signal()
+    _reported = Signal(str, float)
+    _ended = Signal(object, object)
+
+    def __init__(self, work: Callable[[Progress], Any]) -> None:
+        super().__init__()
+        self._work = work
+        self._stop, self._abandoned = threading.Event(), threading.Event()
+        # Bound methods of an object of the GUI thread: Qt calls them there, though the thread sends the signals.
+        self._reported.connect(self._show, Qt.ConnectionType.QueuedConnection)
+        self._ended.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="tomoscribe work", daemon=True).start()
+
+    def cancel(self) -> None:
+        """Asks the work to stop at its next report of progress."""
+        self._stop.set()
+
+    def abandon(self) -> None:
+        """Cancels, and says nothing any more: whoever waited is gone."""
+        self._abandoned.set()
+        self._stop.set()
+
+    def _run(self) -> None:
+        result, error = None, None
+        try:
+            result = self._work(self._report)
+            self._raise_if_cancelled()
+        except Exception as raised:  # noqa: BLE001 (the GUI thread tells it, whatever it is)
+            error = raised
+        if not self._abandoned.is_set():
+            self._ended.emit(result, error)
+
+    def _report(self, stage: str, fraction: float) -> None:
+        self._raise_if_cancelled()
+        self._reported.emit(stage, fraction)
+
+    def _raise_if_cancelled(self) -> None:
+        if self._stop.is_set():
+            raise CancelledError("cancelled by the user")
+
+    def _show(self, stage: str, fraction: float) -> None:
+        if not self._stop.is_set():
+            self.progressed.emit(stage, fraction)
+
+    def _deliver(self, result: Any, error: Exception | None) -> None:
+        if self._abandoned.is_set():
+            return
+        if isinstance(error, CancelledError):
+            self.cancelled.emit()
+        elif error is not None:
+            self.failed.emit(error)
+        else:
+            self.done.emit(result)
+
+
+def open_study(path: Path, progress: Progress) -> Opened:
+    """Scans a folder, zip or file and loads the newest study of its patient.
+
+    Raises:
+        InputError: no such path, no DICOM, or several patients.
+        RefusedSeriesError: no series can become a volume.
+    """
+    from tomoscribe.encoders.dicom import load_volume, scan
+
+    studies = scan(path, progress=_part(progress, 0.0, 0.3))
+    study = _newest_of_one_patient(studies, path)
+    chosen, remarks = _series_to_open(study)
+    layers = []
+    wanted = _read_from(study)
+    for number, series in enumerate(chosen):
+        progress(f"loading {series.modality} {series.description or ''}".strip(), 0.3 + 0.7 * number / len(chosen))
+        volume = load_volume(study, series)
+        remarks += [f"{series.modality} {series.number}: {note}" for note in volume.notes]
+        layers.append(image_layer(volume, study, visible=series.series_uid == wanted[0]))
+    return Opened(study=study, layers=tuple(layers), remarks=(*study.warnings, *remarks))
+
+
+def read_study(reader: Reader, study: Study, progress: Progress) -> Read:
+    """Says what it will take, reads a study and prepares everything that is shown of it."""
+    plan = reader.plan(study)
+    estimate = f"about {plan.estimated_bytes / 1e9:.1f} GB of memory, {plan.device.name}"
+
+    def told(stage: str, fraction: float) -> None:
+        progress(f"{stage} ({estimate})", 0.85 * fraction)
+
+    told("preparing", 0.0)
+    reading = reader.read(study, progress=told)
+    volumes = reader.volumes(study)
+    images = [image_layer(v, study, visible=n == 0) for n, v in enumerate(volumes.values())]
+    marks = _surfaces(reading, study, _part(progress, 0.85, 1.0))
+    ordered = sorted(reading.label_maps, key=lambda m: m.name != "anatomy")
+    marks += [labels_layer(label_map, study) for label_map in ordered]
+    for volume in volumes.values():
+        lines = calipers_layer(_seen_on(reading, volume), volume, study)
+        marks += [lines] if lines is not None else []
+    return Read(reading=reading, volumes=volumes, images=tuple(images), marks=tuple(marks))
+
+
+def _seen_on(reading: Reading, volume: Volume) -> list[Any]:
+    uid = volume.series.series_uid
+    return [f for f in reading.report.findings if any(e.series_uid == uid for e in f.evidence)]
+
+
+def _surfaces(reading: Reading, study: Study, progress: Progress) -> list[LayerData]:
+    """One layer for all findings, one for each hull, one for the rest of each label map."""
+    layers = []
+    parts = [(label_map, segment.name) for label_map in reading.label_maps for segment in label_map.segments]
+    grouped: dict[tuple[str, str], dict[str, Mesh]] = {}
+    for number, (label_map, name) in enumerate(parts):
+        progress(f"surface of {name.replace('_', ' ')}", number / len(parts))
+        if label_map.mask(name).any():
+            group = name.replace("_", " ") if is_hull(name) else label_map.name
+            grouped.setdefault((label_map.name, group), {})[name] = surface(label_map, name)
+    for (map_name, group), meshes in grouped.items():
+        drawn_on = reading.label_map(map_name)
+        if drawn_on is not None:
+            layers.append(surface_layer(meshes, drawn_on, group, study))
+    return layers
+
+
+def _part(progress: Progress, start: float, stop: float) -> Progress:
+    return lambda stage, fraction: progress(stage, start + (stop - start) * fraction)
+
+
+def _newest_of_one_patient(studies: Sequence[Study], path: Path) -> Study:
+    if not studies:
+        raise InputError("expected DICOM images, found none", where=path.name, remedy="open a folder with DICOM files")
+    if len({s.patient_key for s in studies}) > 1:
+        raise InputError(
+            f"found {len(studies)} studies of several patients", where=path.name, remedy="open one patient's folder"
+        )
+    with_images = [s for s in studies if s.readable] or list(studies)
+    return max(with_images, key=lambda s: (s.date or "", s.study_uid))
+
+
+def _series_to_open(study: Study) -> tuple[list[Series], list[str]]:
+    """All series that can become volumes within ``MAX_VOXELS``, those that are read first in line; and remarks."""
+    remarks = [f"{s.modality} {s.number} is not shown: {s.reason}" for s in study.series if s not in study.readable]
+    wanted = _read_from(study)
+    chosen: list[Series] = []
+    voxels = 0
+    for series in sorted(study.readable, key=lambda s: s.series_uid not in wanted):
+        depth, height, width = series.shape or (0, 0, 0)
+        voxels += depth * height * width
+        if chosen and voxels > MAX_VOXELS:
+            remarks.append(f"{series.modality} {series.number} is not opened: too large beside the others")
+            continue
+        chosen.append(series)
+    return shown_first(chosen, wanted), remarks
+
+
+def _read_from(study: Study) -> list[str]:
+    """UIDs of the series that a reading uses, the main one first; the first readable ones where nothing is read.
+
+    Raises:
+        RefusedSeriesError: no series can become a volume.
+    """
+    from tomoscribe.reports.examinations import select
+
+    try:
+        return [s.series_uid for s in select(study).series.values()]
+    except RefusedSeriesError:
+        raise
+    except TomoscribeError:
+        return [s.series_uid for s in study.readable]

@@ -1,0 +1,329 @@
+"""The panel: banner, reading with progress and cancel, views and windows, findings table and report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
+
+from tomoscribe.core import Finding, Reading, Study
+from tomoscribe.encoders.conversions import point_from_napari
+from tomoscribe.findings.measured import Progress
+from tomoscribe.plugin import notices, planes
+from tomoscribe.plugin.controls import Banner, RunBar, ViewBar
+from tomoscribe.plugin.findings_table import FindingsTable
+from tomoscribe.plugin.graphics import keep_triton_away
+from tomoscribe.plugin.layers import KEY, LayerData, marker_layer, segment_colors, study_of
+from tomoscribe.plugin.listeners import Listeners
+from tomoscribe.plugin.marks import Marks
+from tomoscribe.plugin.navigate import Target, go_to, our_layers, target_of
+from tomoscribe.plugin.report_view import LIGHT, Colors, ReportView, plain_text
+from tomoscribe.plugin.screen import Screen
+from tomoscribe.plugin.windows import preset, preset_names
+from tomoscribe.plugin.work import Job, Opened, Read, Reader, open_study, read_study
+
+if TYPE_CHECKING:
+    import napari
+
+ReaderFactory = Callable[[str], Reader]
+_SIZE = QSize(500, 820)
+_MIN_WIDTH = 440
+
+
+def default_reader(device: str) -> Reader:
+    """The reader of the package; torch is imported here, in the working thread."""
+    from tomoscribe.reports.reader import StudyReader
+
+    return StudyReader(device=device)
+
+
+class Workspace(QWidget):
+    """The panel of one viewer.
+
+    Args:
+        napari_viewer: napari gives it by this name.
+        reader_factory: what makes the reader for a device name.
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer, reader_factory: ReaderFactory = default_reader) -> None:
+        super().__init__()
+        self.device = "auto"
+        self.viewer = napari_viewer
+        self.study: Study | None = None
+        self.reading: Reading | None = None
+        self._reader_factory = reader_factory
+        self._job: Job | None = None
+        self._turns: dict[int, int] = {}
+        self.banner, self.run_bar, self.view_bar = Banner(), RunBar(), ViewBar()
+        self.table, self.report = FindingsTable(), ReportView()
+        self.marks, self.canvas_text = Marks(napari_viewer), Screen(napari_viewer)
+        self._listeners = Listeners()
+        self._lay_out()
+        self._connect()
+        self._follow_theme()
+        self._adopt_open_layers()
+
+    def sizeHint(self) -> QSize:
+        return _SIZE
+
+    # Reading
+
+    def open_path(self, path: Path, *, then_read: bool = False) -> None:
+        """Opens a study in a thread, adds its images, and reads it if wanted."""
+
+        def opened(result: Opened) -> None:
+            for remark in result.remarks:
+                notices.info(remark)
+            self._add(result.layers)
+            self._show_study(result.study)
+            if then_read:
+                self.start_reading()
+
+        self._run(lambda progress: open_study(path, progress), opened)
+
+    def start_reading(self) -> None:
+        """Reads the study that is shown, in a thread."""
+        study = self.study
+        if study is None:
+            notices.error("no study is open. Drag a DICOM folder into the window first.")
+            return
+
+        def work(progress: Progress) -> Read:
+            progress("loading the models", 0.0)
+            keep_triton_away()
+            return read_study(self._reader_factory(self.device), study, progress)
+
+        self._run(work, self._show_reading)
+
+    def cancel(self) -> None:
+        """Asks the running work to stop."""
+        if self._job is not None:
+            self.run_bar.show_cancelling()
+            self._job.cancel()
+
+    def _run(self, work: Callable[[Progress], Any], done: Callable[[Any], None]) -> None:
+        if self._job is not None:
+            notices.error("work is still running. Wait for it or cancel it first.")
+            return
+        job = Job(work)
+        self._job = job
+        self.destroyed.connect(job.abandon)
+        job.progressed.connect(self.run_bar.show_progress)
+        job.done.connect(lambda result: self._finish("", lambda: done(result)))
+        job.failed.connect(lambda error: self._finish("Failed", lambda: notices.failure(error)))
+        job.cancelled.connect(lambda: self._finish("Cancelled"))
+        self.run_bar.show_running()
+        job.start()
+
+    def _finish(self, words: str, then: Callable[[], None] | None = None) -> None:
+        self._job = None
+        self.run_bar.show_idle(words, can_read=self.study is not None)
+        if then is not None:
+            then()
+
+    # Showing
+
+    def _show_study(self, study: Study) -> None:
+        self.study = study
+        self.banner.show_study(study)
+        self.canvas_text.show_study(study)
+        if self._job is None:
+            self.run_bar.show_idle("", can_read=True)
+        self._offer_windows()
+        if self.viewer.dims.ndim == 3:
+            self.set_plane(planes.plane_of(self.viewer.dims.order))
+
+    def _show_reading(self, result: Read) -> None:
+        reading = result.reading
+        self.marks.remove()
+        known = {meta["series_uid"] for _, meta in our_layers(self.viewer, "image")}
+        self._add(tuple(i for i in result.images if i[1]["metadata"][KEY]["series_uid"] not in known))
+        self._add(result.marks)
+        self.reading = reading
+        self._turns.clear()
+        self.table.show_findings(reading.report.findings, _mask_colors(reading))
+        self.report.show_report(reading.report)
+        self.run_bar.show_idle(_outcome(reading), can_read=True)
+        self.marks.show_dimensions()
+
+    def _add(self, layers: tuple[LayerData, ...]) -> None:
+        from napari.layers import Layer
+
+        for data, meta, kind in layers:
+            layer = Layer.create(data, meta, kind)
+            if kind == "labels":
+                layer.contour = 1
+                layer.editable = False
+            self.viewer.add_layer(layer)
+        images = [layer for layer, _ in our_layers(self.viewer, "image")]
+        if images:
+            self.viewer.layers.selection.active = images[-1]
+
+    # Navigation
+
+    def choose_finding(self, tracking_uid: str) -> None:
+        """Moves the viewer to a finding and highlights its row and its sentences."""
+        if self.reading is None:
+            return
+        self.table.select(tracking_uid)
+        self.report.focus_on_finding(tracking_uid)
+        self._go(self.reading.report.finding(tracking_uid))
+
+    def choose_statement(self, number: int) -> None:
+        """Moves the viewer to the finding of a sentence; clicked again, to the next finding it stands on."""
+        if self.reading is None:
+            return
+        uids = self.reading.report.statements[number].finding_uids
+        self.report.focus_on([number])
+        if not uids:
+            notices.status(self.viewer, "This sentence comes from the header; no place in the images belongs to it.")
+            return
+        turn = self._turns.get(number, -1) + 1
+        self._turns[number] = turn
+        uid = uids[turn % len(uids)]
+        self.table.select(uid)
+        self._go(self.reading.report.finding(uid))
+
+    def _go(self, finding: Finding) -> None:
+        target = target_of(finding)
+        if target is None:
+            notices.status(self.viewer, f"{finding.type.meaning}: measured without a single place in the images.")
+            return
+        self._mark_region(target)
+        go_to(self.viewer, target)
+        self.canvas_text.refresh()
+
+    def _mark_region(self, target: Target) -> None:
+        for layer, _ in our_layers(self.viewer, "marker"):
+            self.viewer.layers.remove(layer)
+        if target.segment is not None or target.field_mm is None or self.study is None:
+            return
+        point = point_from_napari(target.point_zyx_mm)
+        for _, meta in our_layers(self.viewer, "image"):
+            if target.series_uid in (None, meta["series_uid"]):
+                self._add((marker_layer(target.box_mm, point, meta["geometry"], self.study),))
+                return
+
+    # Views
+
+    def set_plane(self, plane: planes.Plane) -> None:
+        """Shows a plane in radiological orientation."""
+        point = self.viewer.dims.point
+        planes.show_plane(self.viewer, plane)
+        self.viewer.dims.point = point
+
+    def set_window(self, name: str) -> None:
+        """Applies a window preset to the visible images of its modality."""
+        for layer, meta in our_layers(self.viewer, "image"):
+            if name in preset_names(meta["modality"]):
+                layer.contrast_limits = preset(meta["modality"], name).limits(layer.data)
+                meta["preset"] = name
+        self.canvas_text.refresh()
+
+    def copy_report(self) -> None:
+        """The report as plain text on the clipboard."""
+        if self.reading is not None:
+            QGuiApplication.clipboard().setText(plain_text(self.reading.report))
+            notices.status(self.viewer, "Report copied as plain text.")
+
+    def _offer_windows(self) -> None:
+        modalities = [(meta["modality"], meta["preset"]) for layer, meta in our_layers(self.viewer, "image")]
+        if modalities:
+            modality, chosen = modalities[-1]
+            self.view_bar.offer_windows(preset_names(modality), chosen)
+
+    # Plumbing
+
+    def _lay_out(self) -> None:
+        self.setMinimumWidth(_MIN_WIDTH)
+        splitter = QSplitter(Qt.Orientation.Vertical)
+        splitter.addWidget(self.table)
+        splitter.addWidget(self.report)
+        splitter.setSizes([260, 440])
+        splitter.setChildrenCollapsible(False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        for widget in (self.banner, self.run_bar, self.view_bar):
+            layout.addWidget(widget)
+        layout.addWidget(splitter, 1)
+
+    def _connect(self) -> None:
+        self.run_bar.read.clicked.connect(self.start_reading)
+        self.run_bar.stop.clicked.connect(self.cancel)
+        self.run_bar.copy.clicked.connect(self.copy_report)
+        self.view_bar.plane_chosen.connect(lambda name: self.set_plane(planes.Plane(name)))
+        self.view_bar.three_d_chosen.connect(lambda: planes.show_3d(self.viewer))
+        self.view_bar.window_chosen.connect(self.set_window)
+        self.view_bar.marks_toggled.connect(self.marks.toggle)
+        self.table.chosen.connect(self.choose_finding)
+        self.report.chosen.connect(self.choose_statement)
+        events = self.viewer.dims.events
+        self._listeners.on(events.order, self._on_dims)
+        self._listeners.on(events.ndisplay, self._on_dims)
+        self._listeners.on(events.point, self.canvas_text.refresh)
+        self._listeners.on(self.viewer.layers.events.inserted, self._on_inserted)
+        self._listeners.on(self.viewer.events.theme, self._follow_theme)
+        # The panel may be closed before its viewer; then nothing of the viewer calls it any more.
+        self.destroyed.connect(self._listeners.let_go)
+        self.viewer.bind_key("H", lambda _: self.marks.toggle(), overwrite=True)
+        self.viewer.bind_key("C", lambda _: self.copy_report(), overwrite=True)
+
+    def _on_dims(self, event: Any = None) -> None:
+        if self.viewer.dims.ndim != 3:
+            return
+        planes.keep_radiological(self.viewer)
+        self.marks.show_dimensions()
+        if self.viewer.dims.ndisplay == 2:
+            self.view_bar.show_plane(planes.plane_of(self.viewer.dims.order))
+        else:
+            self.view_bar.show_three_d()
+        self.canvas_text.refresh()
+
+    def _on_inserted(self, event: Any) -> None:
+        study = study_of(event.value.metadata)
+        if study is None:
+            return
+        if self.study is not None and study.patient_key != self.study.patient_key:
+            layer = event.value
+            QTimer.singleShot(0, lambda: self._turn_away(layer))
+        elif self.study is None or (study.date or "") > (self.study.date or ""):
+            # napari sets the dims of a first layer only after this event.
+            QTimer.singleShot(0, lambda: self._adopt(study))
+
+    def _adopt(self, study: Study) -> None:
+        if self.study is not study:
+            self._show_study(study)
+
+    def _turn_away(self, layer: Any) -> None:
+        """Images of two patients never stand in one window."""
+        if layer in self.viewer.layers:
+            self.viewer.layers.remove(layer)
+            notices.error("these images belong to another patient. Open them in a window of their own.")
+
+    def _adopt_open_layers(self) -> None:
+        for _, meta in list(our_layers(self.viewer, "image")):
+            if self.study is None:
+                self._show_study(meta["study"])
+
+    def _follow_theme(self, event: Any = None) -> None:
+        self.report.set_colors(LIGHT if self.viewer.theme == "light" else Colors())
+
+
+def _mask_colors(reading: Reading) -> dict[str, str]:
+    """The color of each finding's mask, by tracking UID."""
+    found = {}
+    for finding in reading.report.findings:
+        region = finding.region
+        label_map = reading.label_map(region.label_map) if region and region.label_map else None
+        if region and label_map is not None and region.segment is not None:
+            found[finding.tracking_uid] = segment_colors(label_map)[region.segment]
+    return found
+
+
+def _outcome(reading: Reading) -> str:
+    seconds = sum(s for _, s in reading.report.provenance.timing.seconds)
+    return f"Read in {seconds:.0f} s" if seconds else "Read"
