@@ -14,8 +14,13 @@ from tomoscribe.findings.brain.tissue import Array, NativeMasks, share_of
 MIN_LESION_MM = 3.0
 """Lesions of a smaller equivalent diameter are not counted."""
 _LEAST_MM3 = float(np.pi / 6 * MIN_LESION_MM**3)
-_SEED = 0.35
-_REACH_MM = 3.0
+_DEPTH_MM = 9.0
+_NORMAL_PERCENT, _OVER_NORMAL, _GRAY_LIMIT = 95.0, 1.15, 1.4
+"""Lesions are so much brighter than this percentile of the brain; less is cortex, deep gray or the coil's profile."""
+MAX_ONE_ML = 6.0
+"""A larger bright place is not counted as a white-matter lesion: it may be edema, a mass or deep gray matter."""
+MAX_COUNT = 60
+"""More separate bright places than this are noise or artifact, not lesions that can be counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,34 +46,48 @@ class Lesions:
 
 
 def find_lesions(native: NativeMasks, *, white: float, gray: float) -> Lesions:
-    """Bright places within the white matter that the tower's lesion mask touches.
+    """Places deep in the brain that are brighter than normal brain, with their partial volumes.
+
+    Cortex and what lies within ``_DEPTH_MM`` of the surface are left out: juxtacortical lesions are not found.
 
     Args:
         native: flattened FLAIR.
-        white, gray: levels of normal white and gray matter.
+        white, gray: levels of white matter and of the brighter class of the brain (gray matter if lesions are few).
     """
-    image, shares = native.image, native.shares
-    near = ndimage.maximum_filter(shares["lesions"], size=_size(native, _REACH_MM)) > _SEED
+    image = native.image
+    deep = _deep_brain(native)
     spread = _spread(native, white)
-    bright = near & (image > max(white + 3.5 * spread, gray + 1.0 * spread))
-    if not bright.any():
-        return Lesions(lesions=(), mask=np.zeros(image.shape, bool))
+    normal = float(np.percentile(image[native.shares["brain"] > 0.9], _NORMAL_PERCENT))
+    floor = max(white + 5.0 * spread, _OVER_NORMAL * normal)
+    if gray < _GRAY_LIMIT * normal:
+        floor = max(floor, _OVER_NORMAL * gray + 3.0 * spread)
+    bright = deep & (image > floor)
+    nothing = Lesions(lesions=(), mask=np.zeros(image.shape, bool))
+    if bright.sum() * native.geometry.voxel_volume_mm3 < _LEAST_MM3:
+        return nothing
     plateau = float(np.percentile(image[bright], 80))
-    half = near & (image > white + 0.5 * (plateau - white))
-    labels, count = ndimage.label(half, ndimage.generate_binary_structure(3, 1))
-    if not count:
-        return Lesions(lesions=(), mask=np.zeros(image.shape, bool))
+    labels, count = ndimage.label(deep & (image > max(white + 0.5 * (plateau - white), floor)))
     excess = share_of((image - white) / (plateau - white))
     owner = _grown(labels, native)
     found, kept = [], np.zeros(image.shape, bool)
     for number in range(1, count + 1):
-        if int((labels == number).sum()) * native.geometry.voxel_volume_mm3 < 0.5 * _LEAST_MM3:
+        core = labels == number
+        if int(core.sum()) * native.geometry.voxel_volume_mm3 < 0.5 * _LEAST_MM3:
             continue
         lesion = _measured(owner == number, excess, native)
         if lesion is not None:
             found.append(lesion)
-            kept |= labels == number
+            kept |= core
     return Lesions(lesions=tuple(sorted(found, key=lambda n: -n.volume_ml)), mask=kept)
+
+
+def _deep_brain(native: NativeMasks) -> NDArray[np.bool_]:
+    """Brain at least ``_DEPTH_MM`` away from the skull; neither fluid nor a mass."""
+    shares = native.shares
+    inside = np.sum(list(shares.values()), axis=0) > 0.5
+    spacing = tuple(native.geometry.spacing_mm)
+    deep = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=spacing)[1:-1, 1:-1, 1:-1] > _DEPTH_MM
+    return np.asarray(deep & (shares["brain"] + shares["lesions"] > 0.5) & (shares["mass"] < 0.3), dtype=bool)
 
 
 def _measured(region: NDArray[np.bool_], excess: Array, native: NativeMasks) -> Lesion | None:
@@ -97,7 +116,3 @@ def _spread(native: NativeMasks, white: float) -> float:
     brain = native.image[(native.shares["brain"] > 0.9)]
     below = brain[brain < white]
     return float(1.4826 * np.median(white - below)) if below.size > 100 else 0.05 * white
-
-
-def _size(native: NativeMasks, reach_mm: float) -> tuple[int, ...]:
-    return tuple(int(2 * max(1, round(reach_mm / s)) + 1) for s in native.geometry.spacing_mm)

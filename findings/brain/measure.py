@@ -30,7 +30,8 @@ from tomoscribe.core.uids import derive_uid
 from tomoscribe.encoders.types import SoftMasks
 from tomoscribe.findings import measuring
 from tomoscribe.findings.brain import plausible, tissue
-from tomoscribe.findings.brain.lesions import Lesions, find_lesions
+from tomoscribe.findings.brain.lesions import MAX_COUNT, MAX_ONE_ML, Lesions, find_lesions
+from tomoscribe.findings.brain.skull import cranium
 from tomoscribe.findings.evidence import evidence_at
 from tomoscribe.findings.measured import Measured, Progress
 
@@ -39,12 +40,14 @@ if TYPE_CHECKING:
 
 TOWER = "unet-mr"
 SEQUENCES = ("T1", "FLAIR")
-"""In this order of preference for the volumes: in both, fluid is darker than brain."""
+"""Volumes are measured on T1, lesions on FLAIR; in both, fluid is darker than brain."""
 _ORGANS: tuple[tuple[str, Code], ...] = (
     ("intracranial", terms.INTRACRANIAL),
     ("brain", terms.BRAIN),
     ("ventricles", terms.VENTRICLES),
 )
+_TOO_LARGE = "a bright region on FLAIR is too large for a white-matter lesion and needs a look"
+_TOO_MANY = "too many bright places on FLAIR to tell lesions from artifact"
 _NO_LESION = "none was outlined, and how many the software misses in real patients is not documented"
 
 
@@ -92,8 +95,7 @@ def measure_brain(
     )
     head = _Head(volumes=used, masks=tower.encode(used).masks, provenance=provenance)
     step("measuring brain and ventricles", 0.4)
-    name = next(iter(used))
-    organs, anatomy = _organs(head, name)
+    organs, anatomy = _organs(head)
     step("measuring white-matter lesions", 0.7)
     lesions, marks = _lesions(head)
     step("measuring white-matter lesions", 1.0)
@@ -110,23 +112,29 @@ def _shipped(device: str) -> Tower:
     return create_tower(TOWER, device=device)
 
 
-def _organs(head: _Head, name: str) -> tuple[list[Finding], list[LabelMap]]:
-    volume, masks = head.volumes[name], head.masks[name]
-    bright = name == "T1"
-    native = tissue.flattened(tissue.to_native(volume, masks), white_is_brighter=bright)
-    levels = tissue.levels_of(native, white_is_brighter=bright)
+def _organs(head: _Head) -> tuple[list[Finding], list[LabelMap]]:
+    """Volumes from T1 or not at all: on FLAIR fluid is as dark as bone, and the skull's inner table cannot be seen."""
+    if "T1" not in head.volumes:
+        return _not_assessed(head, next(iter(head.volumes.values())), "a T1 series is needed"), []
+    volume, masks = head.volumes["T1"], head.masks["T1"]
+    native = tissue.flattened(tissue.to_native(volume, masks), white_is_brighter=True)
+    levels = tissue.levels_of(native, white_is_brighter=True)
     if not levels.plausible:
-        return _not_assessed(head, volume, f"brain and fluid could not be told apart on {name}"), []
-    found = tissue.tissues(native, levels)
-    icv_ml = float(tissue.intracranial(masks).sum()) * masks.geometry.voxel_volume_mm3 / 1000.0
-    sizes = plausible.Volumes(intracranial_ml=icv_ml, brain_ml=found.brain_ml, ventricles_ml=found.ventricles_ml)
-    against = plausible.objection(sizes)
+        return _not_assessed(head, volume, "brain and fluid could not be told apart on T1"), []
+    found = tissue.tissues(native, levels, cranium(native, levels))
+    against = plausible.objection(
+        plausible.Volumes(
+            intracranial_ml=found.intracranial_ml, brain_ml=found.brain_ml, ventricles_ml=found.ventricles_ml
+        )
+    )
+    if against is None and plausible.is_stripped(native.image, native.geometry, found.cranium, levels):
+        against = "the skull and scalp are missing from the images"
     if against is None and plausible.is_cut(masks, volume.geometry):
         against = "the scan does not cover the whole brain"
     if against is not None:
         return _not_assessed(head, volume, against), []
     anatomy = _anatomy_map(head, volume, found)
-    values = {"intracranial": icv_ml, "brain": found.brain_ml, "ventricles": found.ventricles_ml}
+    values = {"intracranial": found.intracranial_ml, "brain": found.brain_ml, "ventricles": found.ventricles_ml}
     return [_organ(head, volume, key, site, values[key], anatomy) for key, site in _ORGANS], [anatomy]
 
 
@@ -161,9 +169,7 @@ def _not_assessed(head: _Head, volume: Volume, note: str) -> list[Finding]:
 
 def _anatomy_map(head: _Head, volume: Volume, found: tissue.Tissues) -> LabelMap:
     """Brain, ventricles and the fluid around the brain, each voxel what it holds the most of."""
-    inside = np.sum(list(found.masks.shares.values()), axis=0) > 0.5
-    labels = np.zeros(inside.shape, np.uint8)
-    labels[inside] = 3
+    labels = np.where(found.cranium, 3, 0).astype(np.uint8)
     labels[found.brain >= 0.5] = 1
     labels[found.ventricles >= 0.5] = 2
     rows = ((1, "brain", terms.BRAIN), (2, "ventricles", terms.VENTRICLES), (3, "csf", terms.INTRACRANIAL))
@@ -185,6 +191,10 @@ def _lesions(head: _Head) -> tuple[list[Finding], list[LabelMap]]:
     found = find_lesions(native, white=levels.white, gray=levels.gray)
     if not found.lesions:
         return [_no_lesions(head, volume, _NO_LESION)], []
+    if len(found.lesions) > MAX_COUNT:
+        return [_no_lesions(head, volume, _TOO_MANY)], []
+    if found.lesions[0].volume_ml > MAX_ONE_ML:
+        return [_no_lesions(head, volume, _TOO_LARGE)], []
     finding = _lesion_finding(head, volume, found, head.masks["FLAIR"])
     labels = _placed(found.mask.astype(np.uint8), native.geometry, volume.geometry)
     segment = Segment(

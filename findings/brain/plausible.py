@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
 
 from tomoscribe.core import Geometry
 from tomoscribe.encoders.types import SoftMasks
-from tomoscribe.findings.brain.tissue import intracranial
+from tomoscribe.findings.brain.tissue import Array, Levels, intracranial
 
 ICV_ML = (800.0, 2200.0)
 BRAIN_SHARE = (0.55, 0.97)
@@ -54,3 +56,13 @@ def is_cut(masks: SoftMasks, native: Geometry) -> bool:
     last = native.shape[axis] - 0.5
     ends = [((index >= -0.5) & (index < depth - 0.5)).sum(), ((index > last - depth) & (index <= last)).sum()]
     return bool(max(float(n) for n in ends) * area_cm2 > _CUT_CM2)
+
+
+def is_stripped(image: Array, geometry: Geometry, cranium: NDArray[np.bool_], levels: Levels) -> bool:
+    """Whether there is hardly any signal just outside the skull: the images were skull-stripped.
+
+    Looked at is the shell of 4 to 8 mm around ``cranium``; scalp and marrow fill most of it in a whole head.
+    """
+    away_mm = ndimage.distance_transform_edt(~cranium, sampling=tuple(geometry.spacing_mm))
+    shell = image[(away_mm > 4.0) & (away_mm < 8.0)]
+    return bool(shell.size and (shell > 0.5 * levels.fluid).mean() < 0.25)

@@ -1,6 +1,6 @@
-"""The inside of the skull on T1: along rays from the middle of the head, the dark line of the inner table near the tower's border.
+"""The inside of the skull on T1: along rays from its middle, the dark line of bone near the tower's border.
 
-Arrays over the sphere are (T, P): polar angle from the head downwards, azimuth (wraps round); K are samples along a ray.
+Arrays over the sphere are (T, P): polar angle from the head downwards, azimuth (wraps round); K: samples along a ray.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ _REACH_MM = 9.0
 """How far from the tower's border the inner table is looked for."""
 _PULL_MM = (7.0, 1.5)
 """Deviation from the tower's border, then from the smoothed line, that costs as much as the signal of fluid."""
+_FACE = 0.4
+"""Where the table's inner face lies between its darkest signal and fluid; below a half, as a thin table is blurred."""
 _NO_BONE = 0.8
 """A darkest point brighter than this share of fluid is no bone: the smoothed line stands."""
 _MODES = ("nearest", "wrap")
@@ -36,16 +38,15 @@ class _Rays:
 
     def sample(self, array: Array, geometry: Geometry, radii_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values at ``radii_mm`` (T, P, K) or (K,), linear, 0 outside the grid; (T, P, K)."""
-        points = self.center_mm + self.units[:, :, None, :] * np.broadcast_to(
-            radii_mm, (*self.units.shape[:2], np.shape(radii_mm)[-1])
-        )[..., None]
+        shape = (*self.units.shape[:2], np.shape(radii_mm)[-1])
+        points = self.center_mm + self.units[:, :, None, :] * np.broadcast_to(radii_mm, shape)[..., None]
         return np.asarray(
             ndimage.map_coordinates(array, np.moveaxis(geometry.to_index(points), -1, 0), order=1, cval=0.0), np.float64
         )
 
 
 def cranium(native: NativeMasks, levels: Levels) -> NDArray[np.bool_]:
-    """Voxels inside the skull, on the native grid. Bone is darker than fluid on T1; where none is seen, the tower decides."""
+    """Voxels inside the skull, on the native grid; where no bone is seen, the tower decides."""
     inside = np.sum(list(native.shares.values()), axis=0).astype(np.float32)
     rays = _rays(native.geometry.to_world(np.argwhere(inside > 0.5).mean(axis=0)))
     border = _tower_border(rays, inside, native.geometry)
@@ -88,7 +89,7 @@ def _inner_side(signal: NDArray[np.float64], offsets: NDArray[np.float64], table
     calm = ndimage.gaussian_filter(signal, (0.7, 0.7, 0.0), mode=("nearest", "wrap", "nearest"))
     at = np.clip(np.rint((table - offsets[0]) / _STEP_MM).astype(int), 0, len(offsets) - 1)
     darkest = np.take_along_axis(calm, at[..., None], axis=-1)[..., 0]
-    half = 0.5 * (1.0 + np.minimum(darkest, 1.0))
+    half = darkest + _FACE * (1.0 - np.minimum(darkest, 1.0))
     index = np.arange(len(offsets))
     bright = (calm >= half[..., None]) & (index <= at[..., None])
     face = np.where(bright, index, -1).max(axis=-1)

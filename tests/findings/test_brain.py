@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,14 +12,17 @@ from numpy.typing import NDArray
 
 from tomoscribe.core import Acquisition, Geometry, Presence, SeriesRef, Volume, terms
 from tomoscribe.core.errors import UnsupportedError
+from tomoscribe.encoders.dicom import load_volume, scan
 from tomoscribe.encoders.processor import Processor, ProcessorConfig, grid_points_mm
 from tomoscribe.encoders.types import SoftMasks
 from tomoscribe.findings.brain import measure_brain, plausible, tissue
 from tomoscribe.findings.brain.lesions import find_lesions
+from tomoscribe.findings.brain.skull import cranium
 
 SKULL_MM, BRAIN_MM, CORTEX_MM, VENTRICLE_MM = 68.0, 64.0, 3.0, 14.0
 LESIONS = ((30.0, 5.0, 10.0, 5.0), (-28.0, -8.0, 12.0, 4.0), (25.0, -20.0, -6.0, 3.0))
 """x, y, z and radius, mm."""
+SCALP = 180.0
 SIGNALS = {"T1": (40.0, 110.0, 150.0, 100.0), "FLAIR": (15.0, 180.0, 140.0, 330.0)}
 """Fluid, gray, white, lesion."""
 
@@ -43,10 +48,11 @@ def head(name: str, *, bias: float = 0.0, noise: float = 0.0, grid: Geometry | N
     """Shells of fluid, cortex and white matter around a spherical ventricle, in air."""
     fluid, gray, white, lesion = SIGNALS[name]
     geometry = grid or Geometry.from_parts(
-        spacing_mm=(1.5, 1, 1), origin_mm=(-74.5, -74.5, -74.5), shape=(100, 150, 150)
+        spacing_mm=(1.5, 1, 1), origin_mm=(-89.5, -89.5, -89.5), shape=(120, 180, 180)
     )
     points = grid_points_mm(geometry).reshape(*geometry.shape, 3)
-    image = fluid * ball(points, SKULL_MM)
+    scalp = ball(points, SKULL_MM + 12.0) - ball(points, SKULL_MM + 3.0)
+    image = fluid * ball(points, SKULL_MM) + SCALP * scalp
     for share, value in (
         (ball(points, BRAIN_MM), gray),
         (ball(points, BRAIN_MM - CORTEX_MM), white),
@@ -111,7 +117,8 @@ def test_brain_and_ventricles_of_a_spherical_head_with_bias_and_noise() -> None:
     levels = tissue.levels_of(native, white_is_brighter=True)
     assert levels.white / levels.gray == pytest.approx(150 / 110, rel=0.04)
     assert levels.fluid / levels.white == pytest.approx(40 / 150, rel=0.1)
-    found = tissue.tissues(native, levels)
+    found = tissue.tissues(native, levels, cranium(native, levels))
+    assert found.intracranial_ml == pytest.approx(sphere_ml(SKULL_MM), rel=0.02)
     assert found.ventricles_ml == pytest.approx(sphere_ml(VENTRICLE_MM), rel=0.03)
     assert found.brain_ml == pytest.approx(sphere_ml(BRAIN_MM) - sphere_ml(VENTRICLE_MM), rel=0.02)
 
@@ -187,12 +194,37 @@ def test_implausible_volumes_are_objected_to(icv: float, brain: float, ventricle
 
 def test_a_scan_that_ends_in_the_brain_gives_notes_instead_of_numbers() -> None:
     whole = head("T1")
-    part = whole.volume.crop((0, 0, 0), (55, 150, 150))
+    part = whole.volume.crop((0, 0, 0), (66, 180, 180))
     masks = masks_on(Processor(ProcessorConfig(modality="MR", spacing_mm=3.0)).grid(part.geometry))
     result = measured(T1=Head(volume=part, masks=masks))["result"]
     organs = [f for f in result.findings if f.type == terms.ORGAN_MEASUREMENT]  # type: ignore[attr-defined]
     assert {f.presence for f in organs} == {Presence.NOT_ASSESSED}
     assert all(not f.measurements for f in organs)
+
+
+def test_a_skull_stripped_head_gives_notes_instead_of_numbers() -> None:
+    whole = head("T1")
+    points = grid_points_mm(whole.volume.geometry).reshape(*whole.volume.geometry.shape, 3)
+    bare = whole.volume.with_array(np.where(np.linalg.norm(points, axis=-1) < SKULL_MM, whole.volume.array, 0.0))
+    result = measured(T1=Head(volume=bare, masks=whole.masks))["result"]
+    assert "skull" in result.findings[0].note  # type: ignore[attr-defined]
+    assert not result.label_maps  # type: ignore[attr-defined]
+
+
+def test_the_sample_study_is_measured_near_its_truth() -> None:
+    """Tower, skull, partial volumes together; ventricles are the weakest (docs/model_card_towers.md)."""
+    root = Path(__file__).resolve().parents[2] / "sample_data" / "brain_mr"
+    truth = json.loads((root / "truth.json").read_text())["truth"]
+    volumes = {}
+    for study in scan(root):
+        for series in study.readable:
+            volume = load_volume(study, series)
+            volumes[str(volume.acquisition.sequence)] = volume
+    found = {f.site: f.measurement(terms.VOLUME).value for f in measure_brain(volumes).findings}  # type: ignore[union-attr]
+    assert found[terms.INTRACRANIAL] == pytest.approx(truth["intracranial_ml"], rel=0.03)
+    assert found[terms.BRAIN] == pytest.approx(truth["brain_ml"], rel=0.03)
+    assert found[terms.VENTRICLES] == pytest.approx(truth["ventricles_ml"], rel=0.07)
+    assert found[terms.CEREBRAL_WHITE_MATTER] == pytest.approx(truth["lesion_ml"], rel=0.03)
 
 
 def test_other_sequences_are_refused() -> None:
