@@ -57,7 +57,7 @@ _LICENSES: dict[str, tuple[str, ...]] = {
     "count": ("number",),
     "?": ("not", "determined"),
     "? withheld": ("not", "suspected", "excluded"),
-    "uncertain": ("possible", "suspected"),
+    "uncertain": ("possible", "suspected", "probability", "review", "reviewed"),
     "not_assessed": ("not", "assessed"),
     "absent": ("not", "excluded"),
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tomoscribe.core import Finding, Laterality, Presence, SectionName, terms
+from tomoscribe.core import Finding, Laterality, Presence, terms
 from tomoscribe.core.errors import WeightsError
 from tomoscribe.encoders.weights import list_weights
 from tomoscribe.findings.sheet import FactSheet
@@ -69,15 +69,6 @@ def test_at_temperature_1_no_numeral_is_written_that_its_row_does_not_allow(mode
             assert numerals <= sheet.allowed_numbers(sentence.tag), (sentence.text, sheet.row(sentence.tag).text)
             written += len(numerals)
     assert written > 300
-
-
-def test_a_nodule_is_written_with_its_side_and_size_in_both_sections(model: ReportModel, nodule: MakeFinding) -> None:
-    findings, impression = model.write(FactSheet.from_findings([nodule()]))
-    assert (findings.section, impression.section) == (SectionName.FINDINGS, SectionName.IMPRESSION)
-    for sentence in (findings, impression):
-        for word in ("nodule", "left", "14", "11", "45"):
-            assert word in sentence.text.lower(), sentence.text
-    assert "850 mm3" in findings.text
 
 
 def test_questions_are_answered_from_the_sheet_or_not_at_all(model: ReportModel, nodule: MakeFinding) -> None:
