@@ -351,7 +351,7 @@ def _render(
         tint = _tint_png(_scaled(mask.array[0] * np.uint8(110), cut.geometry, (x0, y0, x1, y1), smooth=False))
     is_native = cut.axis == 0
     names = cut.volume.series
-    known = is_native and cut.index < len(names.instance_numbers)
+    known = is_native and len(names.instance_numbers) == 1
     through = int(np.argmax(np.abs(cut.geometry.direction[:, 0])))
     return KeyImage(
         png=_png(_scaled(window.apply(cut.volume.array[0]), cut.geometry, (x0, y0, x1, y1), smooth=True)),
@@ -363,7 +363,7 @@ def _render(
         sides=_SIDES[cut.plane],
         marks=tuple(_moved(m, x0, y0) for m in marks),
         series_number=names.series_number,
-        instance_number=names.instance_numbers[cut.index] if known else None,
+        instance_number=names.instance_numbers[0] if known else None,
         position_mm=float(cut.geometry.center_mm[through]),
         is_native=is_native,
     )
