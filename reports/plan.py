@@ -9,9 +9,9 @@ from tomoscribe.encoders.devices import Device, choose_device
 from tomoscribe.reports.examinations import Selection
 
 BASE_BYTES = 0.9e9
-"""The libraries and the networks themselves, measured on CPU (docs/log.md)."""
+"""The libraries and the networks themselves; a rough figure, on the safe side for LIDC-IDRI-0001 (docs/log.md)."""
 BYTES_PER_VOXEL = {"CT": 22.0, "MR": 40.0}
-"""Peak of reading, measuring and encoding for each voxel of the series that are read, measured (docs/log.md)."""
+"""What reading, measuring and encoding add for each voxel of the series that are read; rough."""
 DECODER_BYTES = 0.4e9
 """What loading and running the decoder adds."""
 GPU_BYTES = 1.5e9

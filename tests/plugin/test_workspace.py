@@ -287,6 +287,7 @@ def test_a_closed_panel_is_not_called_any_more(napari_viewer: Any, read_panel: A
     qtbot.waitUntil(lambda: bool(called), timeout=TIMEOUT_MS)
     napari_viewer.dims.order = (1, 0, 2)
     napari_viewer.dims.set_point(0, -50.0)
+    assert called == ["destroyed"]
 
 
 @pytest.mark.parametrize("plane", Plane)
