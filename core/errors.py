@@ -84,6 +84,12 @@ class LockError(TomoscribeError):
     exit_code = 8
 
 
+class PeerError(TomoscribeError):
+    """A PACS cannot be reached, refuses, times out or answers what nobody understands; nothing is lost or doubled."""
+
+    exit_code = 9
+
+
 class ConfigError(TomoscribeError):
     """A configuration file with an unknown key or a value out of range."""
 
