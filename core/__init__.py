@@ -19,6 +19,7 @@ from tomoscribe.core.finding import (
 from tomoscribe.core.geometry import Geometry
 from tomoscribe.core.provenance import Provenance, Timing
 from tomoscribe.core.report import (
+    Communication,
     Reading,
     Report,
     ReportStatus,
@@ -27,13 +28,15 @@ from tomoscribe.core.report import (
     Source,
     Statement,
     StatementKind,
+    StatusChange,
 )
 from tomoscribe.core.study import Acquisition, Series, SeriesRef, Study, Verdict
 from tomoscribe.core.volume import Algorithm, LabelMap, Segment, Volume
 
 __all__ = [
-    "Acquisition", "Algorithm", "Attribute", "Change", "Code", "Direction", "EvidenceSlice", "Finding", "Geometry",
-    "LabelMap", "Laterality", "Measurement", "Point", "Presence", "Provenance", "Reading", "Region", "Report",
-    "ReportStatus", "Review", "ReviewState", "Section", "SectionName", "Segment", "Series", "SeriesRef", "Source",
-    "Statement", "StatementKind", "Study", "Timing", "Verdict", "Volume", "reportable",
+    "Acquisition", "Algorithm", "Attribute", "Change", "Code", "Communication", "Direction", "EvidenceSlice",
+    "Finding", "Geometry", "LabelMap", "Laterality", "Measurement", "Point", "Presence", "Provenance", "Reading",
+    "Region", "Report", "ReportStatus", "Review", "ReviewState", "Section", "SectionName", "Segment", "Series",
+    "SeriesRef", "Source", "Statement", "StatementKind", "StatusChange", "Study", "Timing", "Verdict", "Volume",
+    "reportable",
 ]  # fmt: skip

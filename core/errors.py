@@ -90,6 +90,12 @@ class PeerError(TomoscribeError):
     exit_code = 9
 
 
+class UnsignedError(TomoscribeError):
+    """A report cannot be signed yet, or something that leaves only when signed was asked of an unsigned one."""
+
+    exit_code = 10
+
+
 class ConfigError(TomoscribeError):
     """A configuration file with an unknown key or a value out of range."""
 

@@ -42,6 +42,8 @@ class SectionName(StrEnum):
     RECOMMENDATION = "recommendation"
     REVIEW_LIST = "review_list"
     NOT_ASSESSED = "not_assessed"
+    ADDENDUM = "addendum"
+    """What a clinician added after signing."""
 
 
 class ReportStatus(StrEnum):
@@ -51,6 +53,9 @@ class ReportStatus(StrEnum):
     AMENDED = "amended"
     APPENDED = "appended"
     ENTERED_IN_ERROR = "entered_in_error"
+
+
+SIGNED = (ReportStatus.FINAL, ReportStatus.AMENDED, ReportStatus.APPENDED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +91,45 @@ class Section:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StatusChange:
+    """A step in the life of a report, by a named person.
+
+    Args:
+        status: what the report became.
+        by: the name of who did it.
+        at: ISO 8601 with the offset from UTC.
+        reason: why; needed for a correction, an addendum and a withdrawal.
+    """
+
+    status: ReportStatus
+    by: str
+    at: str
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        needs = (ReportStatus.AMENDED, ReportStatus.APPENDED, ReportStatus.ENTERED_IN_ERROR)
+        if not self.by or not self.at:
+            raise InvalidValueError(f"a report becomes {self.status} by a named person at a known time")
+        if self.status in needs and not self.reason:
+            raise InvalidValueError(f"a report becomes {self.status} for a reason, found none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Communication:
+    """That somebody was told of a critical finding (CLINICAL 6): who, by whom, when (ISO 8601), how."""
+
+    finding_uid: str
+    told: str
+    by: str
+    at: str
+    how: str
+
+    def __post_init__(self) -> None:
+        if not all((self.told, self.by, self.at, self.how)):
+            raise InvalidValueError("a critical finding needs who was told, by whom, when and how")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """A report on one study.
 
@@ -94,6 +138,8 @@ class Report:
         findings: everything the statements may refer to.
         language: ISO 639-1 code of the text.
         warnings: what must be shown above the text.
+        history: its steps from draft on, oldest first; empty for a draft.
+        communications: who was told of which critical finding.
     """
 
     sections: tuple[Section, ...]
@@ -103,6 +149,8 @@ class Report:
     provenance: Provenance
     verified_by: str | None = None
     warnings: tuple[str, ...] = ()
+    history: tuple[StatusChange, ...] = ()
+    communications: tuple[Communication, ...] = ()
 
     def __post_init__(self) -> None:
         order = list(SectionName)
@@ -115,8 +163,15 @@ class Report:
         unknown = {u for s in self.statements for u in s.finding_uids} - set(uids)
         if unknown:
             raise InvalidValueError(f"a statement refers to {len(unknown)} finding(s) that the report does not hold")
-        if self.status in (ReportStatus.FINAL, ReportStatus.AMENDED, ReportStatus.APPENDED) and not self.verified_by:
+        if {c.finding_uid for c in self.communications} - set(uids):
+            raise InvalidValueError("a communication is about a finding that the report does not hold")
+        if self.is_signed and not self.verified_by:
             raise InvalidValueError(f"a report that is {self.status} needs the name of who verified it")
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether a named person stands for it as a whole: final, amended or appended."""
+        return self.status in SIGNED
 
     @property
     def statements(self) -> tuple[Statement, ...]:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tomoscribe.core import LabelMap, Reading, Volume
-from tomoscribe.core.errors import InputError, LockError, OutputError
+from tomoscribe.core.errors import InputError, OutputError
 from tomoscribe.reports.export.json_file import reading_to_text
+from tomoscribe.reports.signing import refuse_objections
 
 RESULT_FILES = ("report.json", "report.html", "seg.dcm", "sr.dcm")
 
@@ -88,20 +89,6 @@ def sr_references(sr: Any) -> set[str]:
         for series in study.ReferencedSeriesSequence
         for item in series.ReferencedSOPSequence
     }
-
-
-def refuse_objections(reading: Reading) -> None:
-    """Raises LockError, with the first objection, when the evidence lock objects to the report of the reading."""
-    from tomoscribe.reports.lock import EvidenceLock
-
-    objections = EvidenceLock.of(reading)
-    if objections:
-        first = objections[0]
-        raise LockError(
-            f"the evidence lock objects to {len(objections)} point(s) of the report, first to: {first.words}",
-            where=f"section {first.section.value}",
-            remedy=f"{first.remedy}, then export it",
-        )
 
 
 def exported_map(reading: Reading) -> LabelMap:

@@ -1,12 +1,14 @@
 """The reading behind an SR and a SEG that this software wrote.
 
 Comes back: findings (type, site, side, presence, probability, region, measurements with method, uncertainty and
-calipers, attributes, evidence, change, review, provenance) and every sentence. Does not: the list of series, the prior
-studies, the patient key, timing. Coordinates are 32-bit floats (below 0.0001 mm within a patient).
+calipers, attributes, evidence, change, review, provenance), every sentence, the report's history, and what the headers
+said of series and priors. Does not: the patient key, file paths, timing. Coordinates are 32-bit floats (below 0.0001 mm
+within a patient).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +18,7 @@ from tomoscribe.core import (
     Attribute,
     Change,
     Code,
+    Communication,
     Direction,
     EvidenceSlice,
     Finding,
@@ -32,9 +35,11 @@ from tomoscribe.core import (
     Source,
     Statement,
     StatementKind,
+    StatusChange,
     Study,
 )
 from tomoscribe.core.errors import InputError
+from tomoscribe.core.serial import from_json
 from tomoscribe.reports.export import concepts as c
 
 _FINDING = Code(value="121071", scheme="DCM", meaning="Finding")
@@ -108,7 +113,10 @@ class _Node:
 
 
 def read_study(sr: Any) -> Study:
-    """What the header of the SR says about the study; no series, no priors, no patient key."""
+    """The study with its series and priors, without the patient key; from the header alone for an SR of 0.1.0."""
+    facts = _Node(sr).need(c.REPORT_TEXT).text_of(c.STUDY_FACTS)
+    if facts is not None:
+        return from_json(Study, json.loads(facts))
     date = str(sr.get("StudyDate") or "")
     return Study(
         study_uid=str(sr.StudyInstanceUID),
@@ -139,7 +147,20 @@ def read_report(sr: Any) -> Report:
         provenance=_provenance(text),
         verified_by=text.text_of(c.VERIFIED_BY),
         warnings=tuple(n.text for n in text.all(c.WARNING)),
+        history=tuple(_status_change(n) for n in text.all(c.HISTORY)),
+        communications=tuple(_communication(n) for n in text.all(c.COMMUNICATION)),
     )
+
+
+def illustrations(sr: Any) -> dict[str, tuple[str, ...]]:
+    """SOP Instance UIDs of the marked key images, by the tracking UID of their finding."""
+    found = {}
+    for group in _Node(sr).need(_MEASUREMENTS).children:
+        pictures = group.all(c.ILLUSTRATION, "IMAGE")
+        if pictures:
+            uids = (str(n.item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID) for n in pictures)
+            found[group.need(c.TRACKING_UID).uid] = tuple(uids)
+    return found
 
 
 def _age(text: str) -> float | None:
@@ -268,6 +289,25 @@ def _review(group: _Node) -> Review:
         reviewer=node.text_of(c.REVIEWER),
         at=node.text_of(c.REVIEWED_AT),
         reason=node.text_of(c.REASON),
+    )
+
+
+def _status_change(node: _Node) -> StatusChange:
+    return StatusChange(
+        status=ReportStatus(node.code.value),
+        by=node.need(c.BY).text,
+        at=node.need(c.AT).text,
+        reason=node.text_of(c.REASON),
+    )
+
+
+def _communication(node: _Node) -> Communication:
+    return Communication(
+        finding_uid=node.need(c.TRACKING_UID).uid,
+        told=node.need(c.TOLD).text,
+        by=node.need(c.BY).text,
+        at=node.need(c.AT).text,
+        how=node.need(c.HOW).text,
     )
 
 

@@ -1,28 +1,44 @@
 """DICOM SR (TID 1500 Measurement Report) of a reading: one measurement group for each finding.
 
-A finding whose mask stands in the SEG becomes a volumetric ROI group (TID 1411) that references the segment; any other
-(an organ, a head's region, not assessed) a plain group (TID 1501). TID 1500, 1411, 1501, 1419 and 300 are extensible:
-what they have no row for (probability, centre and box, calipers, evidence image, review, change) follows as further
-content items, in DCM or SNOMED codes where these have a word, else in the private scheme. The sentences of the report
-follow in a container of their own. Coordinates are stored as 32-bit floats. Timing is not carried.
+UNVERIFIED until the report is signed, then VERIFIED by the one who signed; a changed report is a new document that
+names the one it replaces. A finding whose mask stands in the SEG becomes a volumetric ROI group (TID 1411) that
+references the segment; any other (an organ, a head's region, not assessed) a plain group (TID 1501). TID 1500, 1411,
+1501, 1419 and 300 are extensible: what they have no row for (probability, centre and box, calipers, evidence image,
+review, change) follows as further content items, in DCM or SNOMED codes where these have a word, else in the private
+scheme. The sentences of the report follow in a container of their own, with its history and the header facts that its
+technique rests on. Coordinates are stored as 32-bit floats. Timing is not carried.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tomoscribe.core import Code, EvidenceSlice, Finding, Measurement, Presence, Reading, ReviewState, Statement, terms
+from tomoscribe.core import (
+    Code,
+    Communication,
+    EvidenceSlice,
+    Finding,
+    Measurement,
+    Presence,
+    Reading,
+    ReviewState,
+    Statement,
+    StatusChange,
+    Study,
+    terms,
+)
 from tomoscribe.core.provenance import Provenance
-from tomoscribe.core.report import ReportStatus
 from tomoscribe.core.serial import to_json
 from tomoscribe.core.uids import derive_uid
 from tomoscribe.reports.export import concepts as c
 from tomoscribe.reports.export import sr_items as item_of
 from tomoscribe.reports.export.identity import copy_identity
 from tomoscribe.reports.export.seg import MANUFACTURER, MODEL_NAME
+from tomoscribe.reports.signing import signature
 
 SERIES_NUMBER = 9002
 DESCRIPTION = "tomoscribe findings SR, not a medical device"
@@ -37,54 +53,81 @@ class Evidence:
         seg_map: name of the label map that it holds.
         headers: of every image of the series that were read, by SOP Instance UID.
         version: of the software.
+        illustrations: by tracking UID, the marked key images of a finding.
+        predecessor: the SR that this one replaces; None for the first.
     """
 
     seg: Any
     seg_map: str
     headers: dict[str, Any]
     version: str
+    illustrations: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    predecessor: Any = None
 
 
 def build_sr(reading: Reading, evidence: Evidence) -> Any:
-    """A Comprehensive 3D SR, unverified, partial as long as the report is not final."""
+    """A Comprehensive 3D SR: preliminary, partial and unverified until the report is signed."""
     from highdicom.sr import Comprehensive3DSR
 
     report = reading.report
-    root = _document(reading, evidence)
-    digest = _digest(reading)
+    source = next(iter(evidence.headers.values()))
+    pictures = [p for several in evidence.illustrations.values() for p in several]
+    parts = (_digest(reading), str(evidence.seg.SOPInstanceUID), *(str(p.SOPInstanceUID) for p in pictures))
     study = reading.study.study_uid
-    seg_uid = str(evidence.seg.SOPInstanceUID)
-    final = report.status in (ReportStatus.FINAL, ReportStatus.AMENDED, ReportStatus.APPENDED)
     document = Comprehensive3DSR(
-        evidence=[evidence.seg, *evidence.headers.values()],
-        content=root,
-        series_instance_uid=derive_uid(study, "sr-series", digest, seg_uid),
+        evidence=[evidence.seg, *evidence.headers.values(), *pictures],
+        content=_document(reading, evidence),
+        series_instance_uid=derive_uid(study, "sr-series", *parts),
         series_number=SERIES_NUMBER,
-        sop_instance_uid=derive_uid(study, "sr", digest, seg_uid),
+        sop_instance_uid=derive_uid(study, "sr", *parts),
         instance_number=1,
         manufacturer=MANUFACTURER,
-        is_complete=final,
-        is_final=False,
-        is_verified=False,
+        is_complete=report.is_signed,
+        is_final=report.is_signed,
+        is_verified=report.is_signed,
+        institution_name=source.get("InstitutionName") or None,
+        verifying_observer_name=f"{report.verified_by}^" if report.is_signed else None,
+        verifying_organization=str(source.get("InstitutionName") or "not stated"),
+        previous_versions=None if evidence.predecessor is None else [evidence.predecessor],
         series_description=DESCRIPTION,
         manufacturer_model_name=MODEL_NAME,
         software_versions=evidence.version,
         specific_character_set="ISO_IR 192",
     )
-    copy_identity(document, next(iter(evidence.headers.values())))
+    signed = signature(report)
+    if signed is not None:
+        document.VerifyingObserverSequence[0].VerificationDateTime = dicom_time(signed.at)
+    copy_identity(document, source)
     document.CodingSchemeIdentificationSequence = [c.coding_scheme_item()]
     return document
 
 
+def dicom_time(at: str) -> str:
+    """DT of an ISO 8601 time."""
+    from datetime import datetime
+
+    return datetime.fromisoformat(at).strftime("%Y%m%d%H%M%S%z")
+
+
 def _digest(reading: Reading) -> str:
-    """SHA-256 over the report without its timing."""
+    """SHA-256 over study facts and report, without timing."""
 
     def clean(value: Any) -> Any:
         if isinstance(value, dict):
             return {k: clean(v) for k, v in value.items() if k != "timing"}
         return [clean(v) for v in value] if isinstance(value, list) else value
 
-    return hashlib.sha256(json.dumps(clean(to_json(reading.report)), sort_keys=True).encode()).hexdigest()
+    content = [_study_facts(reading.study), clean(to_json(reading.report))]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _study_facts(study: Study) -> str:
+    """Canonical JSON of the study as the report's technique sentences need it; no patient key, no priors' either."""
+
+    def without_key(one: Study) -> Study:
+        return replace(one, patient_key="", priors=tuple(without_key(p) for p in one.priors))
+
+    return json.dumps(to_json(without_key(study)), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _document(reading: Reading, evidence: Evidence) -> Any:
@@ -254,6 +297,7 @@ def _more(finding: Finding, evidence: Evidence) -> list[Any]:
     if finding.prior_uid is not None:
         items.append(item_of.uid(c.PRIOR_UID, finding.prior_uid, "CONTAINS"))
     items += [_image(e, evidence) for e in finding.evidence if e.instance_uid in evidence.headers]
+    items += [_illustration(p) for p in evidence.illustrations.get(finding.tracking_uid, ())]
     return items + _change(finding) + _review(finding)
 
 
@@ -296,10 +340,26 @@ def _report_text(reading: Reading) -> Any:
     root = [item_of.code(c.REPORT_STATUS, c.word_code(report.status.value), "CONTAINS")]
     root += [item_of.text(c.VERIFIED_BY, report.verified_by, "CONTAINS")] if report.verified_by else []
     root += [item_of.text(c.WARNING, w, "CONTAINS") for w in report.warnings]
+    root += [_status_change(step) for step in report.history]
+    root += [_communication(told) for told in report.communications]
     root += list(_algorithm(report.provenance))
+    root.append(item_of.text(c.STUDY_FACTS, _study_facts(reading.study), "CONTAINS"))
     for section in report.sections:
         root.append(item_of.container(c.word_code(section.name.value), [_sentence(s) for s in section.statements]))
     return item_of.container(c.REPORT_TEXT, root)
+
+
+def _status_change(step: StatusChange) -> Any:
+    item = item_of.code(c.HISTORY, c.word_code(step.status.value), "CONTAINS")
+    pairs = ((c.BY, step.by), (c.AT, step.at), (c.REASON, step.reason))
+    return item_of.with_children(item, [item_of.text(n, words, "HAS PROPERTIES") for n, words in pairs if words])
+
+
+def _communication(told: Communication) -> Any:
+    item = item_of.text(c.COMMUNICATION, f"{told.told} told by {told.by}", "CONTAINS")
+    pairs = ((c.TOLD, told.told), (c.BY, told.by), (c.AT, told.at), (c.HOW, told.how))
+    children = [item_of.text(name, words, "HAS PROPERTIES") for name, words in pairs]
+    return item_of.with_children(item, [item_of.uid(c.TRACKING_UID, told.finding_uid, "HAS PROPERTIES"), *children])
 
 
 def _sentence(statement: Statement) -> Any:
@@ -311,6 +371,17 @@ def _sentence(statement: Statement) -> Any:
     pairs = ((c.REPLACES, statement.replaces), (c.OBJECTION, statement.objection))
     children += [item_of.text(name, words, "HAS PROPERTIES") for name, words in pairs if words]
     return item_of.with_children(item_of.text(c.SENTENCE, statement.text, "CONTAINS"), children)
+
+
+def _illustration(picture: Any) -> Any:
+    from highdicom.sr import ImageContentItem
+
+    return ImageContentItem(
+        name=c.to_dicom(c.ILLUSTRATION),
+        referenced_sop_class_uid=str(picture.SOPClassUID),
+        referenced_sop_instance_uid=str(picture.SOPInstanceUID),
+        relationship_type="CONTAINS",
+    )
 
 
 def _image(slice_: EvidenceSlice, evidence: Evidence) -> Any:
