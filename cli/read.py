@@ -43,7 +43,8 @@ def read(
         reading = reader.read(chosen, progress=progress)
         progress("writing results", 0.95)
         volumes = reader.volumes(chosen)
-        headers = {s.series_uid: read_headers(s) for s in chosen.series if s.series_uid in volumes}
+        refs = [v.series for v in volumes.values()]
+        headers = {s.series_uid: read_headers(s) for s in chosen.series if any(s.is_source_of(r) for r in refs)}
         files = write_results(reading, volumes, headers, out)
     for line in _summary(reading):
         typer.echo(line)

@@ -46,7 +46,12 @@ class Acquisition:
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesRef:
-    """The series behind a volume; element k of the two tuples belongs to slice k."""
+    """The series behind a volume; element k of the tuples belongs to slice k.
+
+    Args:
+        frame_numbers: which frame of its instance slice k is, counted from 1; empty where each instance is one slice.
+        part: the name of the part of the series that the volume is, as in ``Series``.
+    """
 
     study_uid: str
     series_uid: str
@@ -55,16 +60,26 @@ class SeriesRef:
     instance_uids: tuple[str, ...]
     instance_numbers: tuple[int | None, ...]
     sop_class_uid: str | None = None
+    frame_numbers: tuple[int, ...] = ()
+    part: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """One series of a study as found on disk, with the gate's verdict.
+    """One series of a study as found on disk, or one part of it, with the gate's verdict.
+
+    A DICOM series that holds several volumes (echoes, phases, b-values, stacks) becomes several of these with one
+    ``series_uid`` and different ``part`` names; the two together are unique within a study.
 
     Args:
-        files: the instances' files in the order of their position along the slice normal.
+        files: the file of each slice in the order of the slices' position along their normal; a file of several frames
+            stands here once for each of its frames.
+        frames: which frame of its file slice k is, counted from 0; empty where each file is one slice.
+        part: what sets this part apart from the others of the series, e.g. ``echo time 80``; None for a whole series.
         shape: (D, H, W) of the volume it gives, None when refused.
         reason, remedy: why it was refused or resampled, and what to do.
+        notes: what the user should know of a series that is read, in words.
+        value_unit: what the values mean, one of ``VALUE_UNITS``; None when refused.
     """
 
     series_uid: str
@@ -77,10 +92,31 @@ class Series:
     shape: tuple[int, int, int] | None = None
     reason: str | None = None
     remedy: str | None = None
+    frames: tuple[int, ...] = ()
+    part: str | None = None
+    notes: tuple[str, ...] = ()
+    value_unit: str | None = None
 
     def __post_init__(self) -> None:
+        if self.frames and self.files and len(self.frames) != len(self.files):
+            raise InvalidValueError("expected one frame for each slice's file", where=self.series_uid)
         if self.verdict is not Verdict.ACCEPTED and not self.reason:
             raise InvalidValueError(f"a series that is {self.verdict} needs a reason", where=self.series_uid)
+
+    @property
+    def slices(self) -> tuple[tuple[Path, int], ...]:
+        """File and frame (counted from 0) of each slice, in slice order."""
+        frames = self.frames[: len(self.files)] or (0,) * len(self.files)
+        return tuple(zip(self.files, frames, strict=True))
+
+    @property
+    def num_files(self) -> int:
+        """How many different files the slices come from."""
+        return len(set(self.files))
+
+    def is_source_of(self, ref: SeriesRef) -> bool:
+        """Whether a volume with this reference was made of this series or part of one."""
+        return (self.series_uid, self.part) == (ref.series_uid, ref.part)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +142,8 @@ class Study:
     warnings: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
-        uids = [s.series_uid for s in self.series]
-        if len(set(uids)) != len(uids):
+        keys = [(s.series_uid, s.part) for s in self.series]
+        if len(set(keys)) != len(keys):
             raise InvalidValueError("a series UID occurs twice in one study", where=self.study_uid)
         if self.sex not in (None, "M", "F", "O"):
             raise InvalidValueError(f"expected sex M, F, O or None, found {self.sex!r}", where=self.study_uid)

@@ -97,6 +97,7 @@ class Volume(_OnGrid):
             self.series,
             instance_uids=self.series.instance_uids[chosen],
             instance_numbers=self.series.instance_numbers[chosen],
+            frame_numbers=self.series.frame_numbers[chosen],
         )
         return replace(self, series=series)
 

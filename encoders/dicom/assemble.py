@@ -13,19 +13,20 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.pixels import pixel_array
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGLSNearLossless
 
 from tomoscribe.core import Series, SeriesRef, Study, Verdict, Volume
 from tomoscribe.core.errors import RefusedSeriesError
-from tomoscribe.encoders.dicom.gate import geometry_of, judge, sort_by_position
+from tomoscribe.encoders.dicom.gate import geometry_of, judge_part
 from tomoscribe.encoders.dicom.headers import (
     BROKEN_FILE,
     SliceHeader,
     integer,
     lenient_reading,
     nameless,
-    read_slice_header,
-    slice_header,
+    read_slice_headers,
+    slice_headers,
 )
 
 AIR_HU = -1024
@@ -52,19 +53,20 @@ def load_volume(study: Study, series: Series) -> Volume:
     with lenient_reading():
         workers = max(1, min(4, os.cpu_count() or 1))
         with ThreadPoolExecutor(max_workers=workers) as pool:
-            headers = tuple(pool.map(assembly.read_slice, range(len(series.files))))
-    refusal = judge(headers)
-    if refusal is not None or sort_by_position(headers) != headers:
-        reason = refusal.reason if refusal else "the positions of the slices changed"
+            for _ in pool.map(assembly.read_file, assembly.slices_of_files()):
+                pass
+    headers = assembly.headers_in_order()
+    part = judge_part(series.part, headers)
+    if part.refusal is not None or part.slices != headers:
+        reason = part.refusal.reason if part.refusal else "the positions of the slices changed"
         raise RefusedSeriesError(
             f"the series changed since it was scanned: {reason}", where=series.series_uid, remedy="scan it again"
         )
-    is_ct = series.modality == "CT"
     return Volume(
         array=assembly.array,
         geometry=geometry_of(headers),
         modality=series.modality,
-        value_unit="hu" if is_ct else "arbitrary",
+        value_unit=part.value_unit or "arbitrary",
         series=SeriesRef(
             study_uid=study.study_uid,
             series_uid=series.series_uid,
@@ -73,9 +75,11 @@ def load_volume(study: Study, series: Series) -> Volume:
             instance_uids=tuple(h.instance_uid for h in headers),
             instance_numbers=tuple(h.instance_number for h in headers),
             sop_class_uid=headers[0].sop_class_uid,
+            frame_numbers=tuple(h.frame + 1 for h in headers) if series.frames else (),
+            part=series.part,
         ),
         acquisition=series.acquisition,
-        notes=assembly.notes(headers),
+        notes=(*series.notes, *assembly.notes(headers)),
     )
 
 
@@ -87,6 +91,7 @@ class _Assembly:
     array: NDArray[Any] = field(init=False)
     num_padded: int = 0
     padding_kept: bool = False
+    headers: dict[int, SliceHeader] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -97,11 +102,24 @@ class _Assembly:
             )
         self.array = np.empty(shape, dtype=np.int16)
 
-    def read_slice(self, k: int) -> SliceHeader:
-        """Decodes file k into slice k; its header."""
-        path = self.series.files[k]
+    def slices_of_files(self) -> list[tuple[Path, dict[int, int]]]:
+        """Each file once, with the slice k that each of its frames is."""
+        places: dict[Path, dict[int, int]] = {}
+        for k, (path, frame) in enumerate(self.series.slices):
+            places.setdefault(path, {})[frame] = k
+        return list(places.items())
+
+    def read_file(self, file: tuple[Path, dict[int, int]]) -> None:
+        """Decodes the frames of one file into their slices."""
+        path, places = file
         ds = _read_whole(path)
-        header = slice_header(ds, path)
+        headers = slice_headers(ds, path)
+        if max(places) >= len(headers):
+            raise _damaged(headers[0], f"expected at least {max(places) + 1} frames, found {len(headers)}")
+        for frame, k in places.items():
+            self._read_slice(ds, headers[frame], k)
+
+    def _read_slice(self, ds: Dataset, header: SliceHeader, k: int) -> None:
         stored = _decode(ds, header)
         if stored.shape != self.array.shape[1:]:
             raise _damaged(header, f"expected {self.array.shape[1:]} pixels, found {stored.shape}")
@@ -110,9 +128,13 @@ class _Assembly:
             if values.dtype != np.int16 and self.array.dtype == np.int16:
                 self.array = self.array.astype(np.float32)
             self.array[k] = values
+            self.headers[k] = header
             self.num_padded += num_padded
             self.padding_kept |= kept
-        return header
+
+    def headers_in_order(self) -> tuple[SliceHeader, ...]:
+        """The headers that were read, slice by slice."""
+        return tuple(self.headers[k] for k in range(len(self.series.files)))
 
     def notes(self, headers: tuple[SliceHeader, ...]) -> tuple[str, ...]:
         """What was done to the values, in words."""
@@ -133,7 +155,7 @@ def _read_whole(path: Path) -> Dataset:
         with nameless(path) as file:
             ds = pydicom.dcmread(file, force=True)
         if "PixelData" not in ds:
-            raise _damaged(read_slice_header(path), "the file ends before its pixels are complete")
+            raise _damaged(read_slice_headers(path)[0], "the file ends before its pixels are complete")
     except BROKEN_FILE as error:
         raise RefusedSeriesError(
             "a file is damaged or can no longer be read", where=path.name, remedy=_COPY_AGAIN
@@ -147,19 +169,19 @@ def _read_whole(path: Path) -> Dataset:
 def _decode(ds: Dataset, header: SliceHeader) -> NDArray[Any]:
     """(rows, columns) stored values, as the header's bits and sign say."""
     try:
-        stored: NDArray[Any] = ds.pixel_array
+        stored: NDArray[Any] = ds.pixel_array if header.frames == 1 else pixel_array(ds, index=header.frame, raw=True)
     except _DECODE_ERRORS as error:
         raise _damaged(header, "the pixels are truncated or cannot be decoded") from error
     bits = header.bits_stored or 16
     signed = stored.dtype.kind == "i"
     low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
     fits = stored.size > 0 and int(stored.min()) >= low and int(stored.max()) <= high
-    if not fits or not _unused_bits_are_empty(ds, stored, bits):
+    if not fits or not _unused_bits_are_empty(ds, stored, bits, header.frame):
         raise _damaged(header, f"the stored values do not fit into the {bits} bits that the header states")
     return stored
 
 
-def _unused_bits_are_empty(ds: Dataset, stored: NDArray[Any], bits: int) -> bool:
+def _unused_bits_are_empty(ds: Dataset, stored: NDArray[Any], bits: int, frame: int) -> bool:
     """Whether the bits above (0028,0101) are zero, a copy of the sign, or declared overlays (60xx,0102).
 
     pydicom drops them: a header that states too few bits would quietly fold large values.
@@ -170,7 +192,8 @@ def _unused_bits_are_empty(ds: Dataset, stored: NDArray[Any], bits: int) -> bool
     tags = tuple(ds.keys())
     if any(0x6000 <= tag.group <= 0x601E and tag.element == 0x0102 for tag in tags):
         return True
-    raw = np.frombuffer(ds.PixelData, dtype="<u2" if syntax.is_little_endian else ">u2")[: stored.size]
+    order = "<u2" if syntax.is_little_endian else ">u2"
+    raw = np.frombuffer(ds.PixelData, dtype=order, count=stored.size, offset=2 * stored.size * frame)
     plain = raw.max() >> bits == 0
     return bool(plain or np.array_equal(raw.astype(np.uint16).view(np.int16), stored.ravel().astype(np.int16)))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import logging
 import math
-import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,45 +18,55 @@ from typing import Any, BinaryIO
 import pydicom
 from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
 
 from tomoscribe.core import Series
 from tomoscribe.core.errors import InputError
+from tomoscribe.encoders.dicom.broken import BROKEN_ELEMENT, BROKEN_FILE
+from tomoscribe.encoders.dicom.multiframe import FUNCTIONAL_GROUPS, frame_datasets
 
 _log = logging.getLogger(__name__)
 
-BROKEN_FILE = (
-    OSError, EOFError, InvalidDicomError, BytesLengthException, ValueError, KeyError, AttributeError, TypeError,
-    NotImplementedError, struct.error,
-)  # fmt: skip
-"""What pydicom raises on a damaged file."""
-BROKEN_ELEMENT = (
-    BytesLengthException, ValueError, KeyError, AttributeError, TypeError, OverflowError, struct.error,
-    NotImplementedError,
-)  # fmt: skip
-"""What pydicom raises when the value of one element cannot be converted."""
-
-_KEYWORDS = (
+KEYWORDS = (
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "ImageType", "InstanceNumber",
     "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored",
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "FrameOfReferenceUID", "RescaleSlope",
     "RescaleIntercept", "RescaleType", "EchoTime", "EchoNumbers", "InversionTime", "TemporalPositionIdentifier",
-    "DiffusionBValue", "ConvolutionKernel", "KVP", "Manufacturer", "LossyImageCompression",
+    "DiffusionBValue", "DiffusionGradientOrientation", "ConvolutionKernel", "KVP", "Manufacturer",
+    "LossyImageCompression", "PixelRepresentation", "HighBit", "SliceThickness", "SpacingBetweenSlices",
+    "GantryDetectorTilt", "ImagesInAcquisition", "NumberOfSlices", "NumberOfTemporalPositions", "AcquisitionNumber",
+    "AcquisitionTime", "TriggerTime", "NominalPercentageOfCardiacPhase", "FlipAngle", "ContrastBolusAgent",
+    "SeriesDescription", "ProtocolName", "DerivationDescription", "ImageComments", "Units", "DecayCorrection",
+    "MultienergyCTAcquisition", "ComplexImageComponent", "MonoenergeticEnergyEquivalent",
+    "PixelPresentation", "VolumetricProperties",
+    *FUNCTIONAL_GROUPS,
 )  # fmt: skip
+_PRIVATE_B_VALUES = (
+    ("SIEMENS MR HEADER", 0x0019, 0x0C), ("Philips Imaging DD 001", 0x2001, 0x03), ("GEMS_PARM_01", 0x0043, 0x39),
+)  # fmt: skip
+"""Creator, group and element in which the makers keep the b-value of classic images."""
+_PRIVATE_TAGS = tuple(
+    tag for _, group, element in _PRIVATE_B_VALUES for tag in (group << 16 | 0x10, group << 16 | 0x1000 | element)
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SliceHeader:
-    """What the gate needs to know of one file; None where the header does not say or is broken.
+    """What the gate needs to know of one slice; None where the header does not say or is broken.
+
+    A slice is frame ``frame`` (counted from 0) of file ``path``. The frames of an enhanced object become one header
+    each, with the numbers of their functional groups; all else is one header a file.
 
     Args:
+        frames: how many frames the file holds.
+        acquisition_facts: what one volume has one value of, as (name, words); names are those of ``splitting``.
         position_mm: (0020,0032), LPS.
         orientation: (0020,0037): direction of a row, then of a column.
         pixel_spacing_mm: (0028,0030): between rows, then between columns.
     """
 
     path: Path
+    frame: int
     sop_class_uid: str
     instance_uid: str
     study_uid: str
@@ -83,6 +92,15 @@ class SliceHeader:
     acquisition_facts: tuple[tuple[str, str | None], ...]
     manufacturer: str | None
     lossy: bool
+    pixel_representation: int | None
+    high_bit: int | None
+    slice_thickness_mm: float | None
+    spacing_between_slices_mm: float | None
+    gantry_tilt_degrees: float | None
+    images_in_acquisition: int | None
+    description: str | None
+    value_words: str | None
+    pet_units: str | None
 
 
 def text(ds: Dataset, keyword: str) -> str | None:
@@ -123,8 +141,11 @@ def integer(ds: Dataset, keyword: str) -> int | None:
     return int(value) if value is not None and value == int(value) else None
 
 
-def read_some(path: Path, keywords: tuple[str, ...]) -> Dataset:
-    """The named elements of a file, without pixels; files without preamble included. Raises one of BROKEN_FILE."""
+def read_some(path: Path, keywords: tuple[str | int, ...]) -> Dataset:
+    """The named elements (keywords or tags) of a file, without pixels; files without preamble included.
+
+    Raises one of BROKEN_FILE.
+    """
     with nameless(path) as file:
         return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(keywords), force=True)
 
@@ -146,18 +167,22 @@ def lenient_reading() -> Iterator[None]:
         yield
 
 
-def read_slice_header(path: Path) -> SliceHeader:
-    """The facts of one file. Raises one of BROKEN_FILE when it cannot be read at all."""
-    return slice_header(read_some(path, _KEYWORDS), path)
+def read_slice_headers(path: Path) -> tuple[SliceHeader, ...]:
+    """The facts of each slice of one file. Raises one of BROKEN_FILE when it cannot be read at all."""
+    return slice_headers(read_some(path, (*KEYWORDS, *_PRIVATE_TAGS)), path)
 
 
-def slice_header(ds: Dataset, path: Path) -> SliceHeader:
-    """The facts of a data set that was read from ``path``."""
+def slice_headers(ds: Dataset, path: Path) -> tuple[SliceHeader, ...]:
+    """The facts of each slice of a data set that was read from ``path``: one, or one a frame of an enhanced object."""
     meta = getattr(ds, "file_meta", Dataset())
+    return tuple(_slice_header(flat, meta, path, frame) for frame, flat in enumerate(frame_datasets(ds)))
+
+
+def _slice_header(ds: Dataset, meta: Dataset, path: Path, frame: int) -> SliceHeader:
     image_type = text(ds, "ImageType")
-    lossy = text(ds, "LossyImageCompression")
     return SliceHeader(
         path=path,
+        frame=frame,
         sop_class_uid=text(ds, "SOPClassUID") or text(meta, "MediaStorageSOPClassUID") or "",
         instance_uid=text(ds, "SOPInstanceUID") or "",
         study_uid=text(ds, "StudyInstanceUID") or "",
@@ -182,34 +207,78 @@ def slice_header(ds: Dataset, path: Path) -> SliceHeader:
         rescale_type=text(ds, "RescaleType"),
         acquisition_facts=_acquisition_facts(ds),
         manufacturer=text(ds, "Manufacturer"),
-        lossy=lossy == "01",
+        lossy=text(ds, "LossyImageCompression") == "01",
+        pixel_representation=integer(ds, "PixelRepresentation"),
+        high_bit=integer(ds, "HighBit"),
+        slice_thickness_mm=number(ds, "SliceThickness"),
+        spacing_between_slices_mm=number(ds, "SpacingBetweenSlices"),
+        gantry_tilt_degrees=number(ds, "GantryDetectorTilt"),
+        images_in_acquisition=integer(ds, "ImagesInAcquisition") or integer(ds, "NumberOfSlices"),
+        description=text(ds, "SeriesDescription"),
+        value_words=_value_words(ds),
+        pet_units=text(ds, "Units"),
     )
 
 
+def _value_words(ds: Dataset) -> str | None:
+    """Words that say what the values mean, e.g. of a monoenergetic or an iodine image; None where there are none."""
+    named = ("SeriesDescription", "ProtocolName", "DerivationDescription", "ImageComments", "ImageType")
+    words = [w for w in (text(ds, k) for k in named) if w]
+    energy = number(ds, "MonoenergeticEnergyEquivalent")
+    return "\\".join(words + ([f"monoenergetic {energy:g} keV"] if energy else [])) or None
+
+
 def _acquisition_facts(ds: Dataset) -> tuple[tuple[str, str | None], ...]:
-    """What must be the same in all slices of one acquisition, as words."""
-    is_mr = (text(ds, "Modality") or "").upper() == "MR"
-    if not is_mr:
-        return (("kernel", text(ds, "ConvolutionKernel")), ("tube voltage", text(ds, "KVP")))
+    """What has one value in a volume, as words: first what alters the image, then what counts its repetitions."""
+    common = (
+        ("stack", text(ds, "StackID")),
+        ("temporal position", text(ds, "TemporalPositionIdentifier")),
+        ("cardiac phase", text(ds, "NominalPercentageOfCardiacPhase")),
+        ("acquisition", text(ds, "AcquisitionNumber")),
+        ("trigger time", text(ds, "TriggerTime")),
+    )
+    if (text(ds, "Modality") or "").upper() != "MR":
+        return (("kernel", text(ds, "ConvolutionKernel")), ("tube voltage", text(ds, "KVP")), *common)
     return (
         ("echo time", text(ds, "EchoTime")),
         ("echo number", text(ds, "EchoNumbers")),
         ("inversion time", text(ds, "InversionTime")),
-        ("temporal position", text(ds, "TemporalPositionIdentifier")),
-        ("b-value", text(ds, "DiffusionBValue")),
-        ("image component", _component(text(ds, "ImageType"))),
+        ("flip angle", text(ds, "FlipAngle")),
+        ("b-value", _b_value(ds)),
+        ("image component", _component(ds)),
+        ("gradient direction", text(ds, "DiffusionGradientOrientation")),
+        *common,
     )
 
 
-def _component(image_type: str | None) -> str | None:
-    """Magnitude, phase, real or imaginary, from the image type."""
-    words = {w.strip().upper() for w in (image_type or "").split("\\")}
+def _b_value(ds: Dataset) -> str | None:
+    """(0018,9087), else the maker's private element; GE adds multiples of 1e9 to it."""
+    standard = text(ds, "DiffusionBValue")
+    if standard is not None:
+        return standard
+    for creator, group, element in _PRIVATE_B_VALUES:
+        try:
+            if str(ds[group << 16 | 0x10].value).strip() != creator:
+                continue
+            value = ds[group << 16 | 0x1000 | element].value
+            return f"{float(value[0] if isinstance(value, MultiValue) else value) % 1e9:g}"
+        except BROKEN_ELEMENT:
+            continue
+    return None
+
+
+def _component(ds: Dataset) -> str | None:
+    """Magnitude, phase, real or imaginary, from the image type or (0008,9208)."""
+    words = {w.strip().upper() for w in (text(ds, "ImageType") or "").split("\\")}
     known = {"M": "magnitude", "P": "phase", "R": "real", "I": "imaginary"}
-    return next((known[w] for w in known if w in words), None)
+    found = next((known[w] for w in known if w in words), None)
+    return found or (text(ds, "ComplexImageComponent") or "").lower() or None
 
 
 def read_headers(series: Series) -> list[Dataset]:
-    """Whole headers of a series in slice order, without pixels; for exports, which copy patient attributes verbatim.
+    """Whole headers of a series' files in slice order, without pixels.
+
+    For exports, which copy patient attributes verbatim.
 
     Elements that cannot be converted are left out, so that a copy or an iteration does not fail on them.
 
@@ -218,7 +287,7 @@ def read_headers(series: Series) -> list[Dataset]:
     """
     headers, dropped = [], set()
     with lenient_reading():
-        for path in series.files:
+        for path in dict.fromkeys(series.files):
             ds = _whole_header(path)
             dropped.update(_drop_broken(ds))
             headers.append(ds)

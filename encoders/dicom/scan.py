@@ -17,16 +17,17 @@ from tomoscribe.core import Acquisition, Series, Study, Verdict
 from tomoscribe.core.errors import InputError
 from tomoscribe.encoders.dicom import acquisition as facts
 from tomoscribe.encoders.dicom.files import Found, Progress, find_dicom
-from tomoscribe.encoders.dicom.gate import geometry_of, judge, sort_by_position
+from tomoscribe.encoders.dicom.gate import Part, parts_of
 from tomoscribe.encoders.dicom.headers import (
     BROKEN_FILE,
     SliceHeader,
     integer,
     lenient_reading,
-    read_slice_header,
+    read_slice_headers,
     read_some,
     text,
 )
+from tomoscribe.encoders.dicom.multiframe import FUNCTIONAL_GROUPS, frame_dataset
 from tomoscribe.encoders.dicom.patient import PatientFacts, patient_facts
 
 _IMAGE_MODALITIES = ("CT", "MR")
@@ -58,9 +59,10 @@ def scan(path: Path, *, progress: Progress | None = None) -> tuple[Study, ...]:
         headers, num_broken = _read_all(found.candidates, progress)
         usable = [h for h in headers if h.study_uid and h.series_uid and h.instance_uid]
         if not usable:
-            raise _nothing(path, found, num_broken, len(headers))
+            raise _nothing(path, found, num_broken, len({h.path for h in headers}))
+        num_anonymous = len({h.path for h in headers}) - len({h.path for h in usable})
         usable, num_copies = _without_copies(usable)
-        warnings = _input_warnings(found, num_broken, len(headers) - num_copies - len(usable), num_copies)
+        warnings = _input_warnings(found, num_broken, num_anonymous, num_copies)
         by_study: dict[str, list[SliceHeader]] = defaultdict(list)
         for header in usable:
             by_study[header.study_uid].append(header)
@@ -71,16 +73,16 @@ def scan(path: Path, *, progress: Progress | None = None) -> tuple[Study, ...]:
 
 
 def _read_all(candidates: Sequence[Path], progress: Progress | None) -> tuple[list[SliceHeader], int]:
-    """Headers in the order of the candidates, without DICOMDIRs; and how many files could not be read."""
+    """Headers of all slices in the order of the candidates, without DICOMDIRs; and how many files could not be read."""
     headers: list[SliceHeader] = []
     num_broken = 0
     with ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1))) as pool:
         try:
-            for n, header in enumerate(pool.map(_read_one, candidates, chunksize=16)):
-                if header is None or _cut_short(header):
+            for n, frames in enumerate(pool.map(_read_one, candidates, chunksize=16)):
+                if not frames or _cut_short(frames[0]):
                     num_broken += 1
-                elif header.sop_class_uid != MediaStorageDirectoryStorage:
-                    headers.append(header)
+                elif frames[0].sop_class_uid != MediaStorageDirectoryStorage:
+                    headers += frames
                 if progress and n % 50 == 0:
                     progress("reading headers", n / len(candidates))
         except BaseException:
@@ -89,11 +91,12 @@ def _read_all(candidates: Sequence[Path], progress: Progress | None) -> tuple[li
     return headers, num_broken
 
 
-def _read_one(path: Path) -> SliceHeader | None:
+def _read_one(path: Path) -> tuple[SliceHeader, ...]:
+    """The slices of a file; none where it cannot be read."""
     try:
-        return read_slice_header(path)
+        return read_slice_headers(path)
     except BROKEN_FILE:
-        return None
+        return ()
 
 
 def _cut_short(header: SliceHeader) -> bool:
@@ -107,13 +110,15 @@ def _cut_short(header: SliceHeader) -> bool:
 
 def _without_copies(headers: list[SliceHeader]) -> tuple[list[SliceHeader], int]:
     """Each file once: byte-identical files of one SOP Instance UID are the same image; and how many were dropped."""
-    by_uid: dict[tuple[str, str, str], list[SliceHeader]] = defaultdict(list)
+    by_uid: dict[tuple[str, str, str], list[Path]] = defaultdict(list)
     for header in headers:
-        by_uid[header.study_uid, header.series_uid, header.instance_uid].append(header)
-    kept: list[SliceHeader] = []
-    for same in by_uid.values():
-        kept += same if len(same) == 1 else {_digest(h.path): h for h in reversed(same)}.values()
-    return kept, len(headers) - len(kept)
+        if header.frame == 0:
+            by_uid[header.study_uid, header.series_uid, header.instance_uid].append(header.path)
+    copies: set[Path] = set()
+    for paths in by_uid.values():
+        if len(paths) > 1:
+            copies |= set(paths) - set({_digest(path): path for path in reversed(paths)}.values())
+    return [h for h in headers if h.path not in copies], len(copies)
 
 
 def _digest(path: Path) -> str:
@@ -162,8 +167,8 @@ def _study(study_uid: str, headers: list[SliceHeader], warnings: tuple[str, ...]
     by_series: dict[str, list[SliceHeader]] = defaultdict(list)
     for header in headers:
         by_series[header.series_uid].append(header)
-    series = [_series(uid, by_series[uid]) for uid in by_series]
-    series.sort(key=lambda s: (s.number is None, s.number or 0, s.series_uid))
+    series = [part for uid in by_series for part in _series(uid, by_series[uid])]
+    series.sort(key=lambda s: (s.number is None, s.number or 0, s.series_uid))  # parts keep their order
     facts_, conflicts = patient_facts(study_uid, [s.files[0] for s in series])
     study = Study(
         study_uid=study_uid,
@@ -178,27 +183,36 @@ def _study(study_uid: str, headers: list[SliceHeader], warnings: tuple[str, ...]
     return _Read(study=study, patient=facts_)
 
 
-def _series(series_uid: str, headers: list[SliceHeader]) -> Series:
-    ordered = sort_by_position(headers)
-    refusal = judge(ordered)
-    ds = _first_header(ordered[0].path)
+def _series(series_uid: str, headers: list[SliceHeader]) -> list[Series]:
+    return [_part(series_uid, part) for part in parts_of(headers)]
+
+
+def _part(series_uid: str, part: Part) -> Series:
+    first, refusal = part.slices[0], part.refusal
+    ds = _first_header(first)
+    is_framed = any(s.frame for s in part.slices)
     return Series(
         series_uid=series_uid,
-        modality=ordered[0].modality or "OT",
+        modality=first.modality or "OT",
         number=integer(ds, "SeriesNumber") if ds is not None else None,
         description=text(ds, "SeriesDescription") if ds is not None else None,
-        files=tuple(h.path for h in ordered),
+        files=tuple(s.path for s in part.slices),
         verdict=Verdict.ACCEPTED if refusal is None else Verdict.REFUSED,
         acquisition=facts.acquisition(ds) if ds is not None else Acquisition(),
-        shape=geometry_of(ordered).shape if refusal is None else None,
+        shape=part.shape,
         reason=refusal.reason if refusal else None,
         remedy=refusal.remedy if refusal else None,
+        frames=tuple(s.frame for s in part.slices) if is_framed else (),
+        part=part.name,
+        notes=part.notes,
+        value_unit=part.value_unit,
     )
 
 
-def _first_header(path: Path) -> Dataset | None:
+def _first_header(header: SliceHeader) -> Dataset | None:
+    wanted = (*facts.KEYWORDS, "SOPClassUID", "NumberOfFrames", "SeriesNumber", *FUNCTIONAL_GROUPS)
     try:
-        return read_some(path, (*facts.KEYWORDS, "SeriesNumber"))
+        return frame_dataset(read_some(header.path, wanted), header.frame)
     except BROKEN_FILE:
         return None
 

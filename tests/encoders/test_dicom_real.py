@@ -59,8 +59,6 @@ def test_lidc_0001_in_the_patient(shared_data):
     ("dicom_odd/dcm_qa_ct/Philips/S21570/S1000", "CT", "this is a localizer"),
     ("dicom_odd/dcm_qa_ct/Philips/S21570/S4010", "CT", "Secondary Capture Image Storage"),
     ("dicom_odd/dcm_qa_decubitus/HFS/4_ep2d_diff_mddw_20_p2", "MR", "mosaics of several slices"),
-    ("dicom_odd/dcm_qa_enh/In/Philips", "MR", "enhanced or multi-frame"),
-    ("dicom_odd/dcm_qa_enh/In/Siemens/XA10", "MR", "enhanced or multi-frame"),
     ("dicom_odd/dcmqi/data/sr-example", "SR", "a structured report"),
     ("dicom_odd/dcmqi/data/sr-example", "SEG", "a segmentation"),
     ("dicom_odd/wg04/data/WG04/J2KR", "CT", "only one slice"),

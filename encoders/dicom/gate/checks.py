@@ -7,45 +7,34 @@ checks (Hounsfield state, resampling of tilted series, splitting of mixed ones) 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom.pixels import get_decoder
-from pydicom.uid import UID, CTImageStorage, MRImageStorage
+from pydicom.uid import UID
 
-from tomoscribe.core import Geometry
-from tomoscribe.encoders.dicom.headers import SliceHeader
+from tomoscribe.encoders.dicom.gate.grid import along_normal, axes, is_complete, positions_mm, sort_by_position
+from tomoscribe.encoders.dicom.gate.refusal import SEND_AGAIN, SPLIT, Refusal, Slices
+from tomoscribe.encoders.dicom.gate.splitting import (
+    ALTERING,
+    ORIENTATION_TOLERANCE,
+    SAME_POSITION_MM,
+    VOLUME_CLASSES,
+    fact,
+    rounded,
+)
 
-Slices = Sequence[SliceHeader]
-
-ORIENTATION_TOLERANCE = 1e-4
-"""Largest difference of a direction cosine within a series: 0.03 mm at the edge of a 500 mm field."""
-UNIT_TOLERANCE = 1e-3
-"""Largest deviation of the two direction vectors from unit length and from each other's normal."""
 STEP_TOLERANCE_MM = 0.05
 STEP_TOLERANCE_SHARE = 0.01
 """A step may differ from the median by 0.05 mm (positions rounded to two decimals; a tenth of the thinnest slice in
 use) or by 1 % of it, whichever is larger. A missing slice differs by 100 %."""
 SHEAR_TOLERANCE_MM = 0.1
 """Largest in-plane offset of a slice from the line along the normal: below a fifth of the finest pixel in use."""
-SAME_POSITION_MM = 1e-3
-
 READ_MODALITIES = ("CT", "MR")
-_VOLUME_CLASSES = (CTImageStorage, MRImageStorage)
 _RESULT_OBJECTS = {"SR": "a structured report", "SEG": "a segmentation", "PR": "a presentation state",
                    "KO": "a key object selection", "DOC": "an encapsulated document", "RTSTRUCT": "a structure set",
                    "RTDOSE": "a dose grid", "RTPLAN": "a treatment plan", "REG": "a registration",
                    "RWV": "a real world value mapping"}  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Refusal:
-    """Why a series cannot become a volume, and what to do."""
-
-    reason: str
-    remedy: str
 
 
 def judge(slices: Slices) -> Refusal | None:
@@ -55,47 +44,6 @@ def judge(slices: Slices) -> Refusal | None:
         if refusal is not None:
             return refusal
     return None
-
-
-def sort_by_position(slices: Slices) -> tuple[SliceHeader, ...]:
-    """Slices by position along the normal (row x column), never by name or number; stays as it is without geometry."""
-    if not all(_complete(s) for s in slices):
-        return tuple(sorted(slices, key=lambda s: (s.instance_number is None, s.instance_number or 0, s.instance_uid)))
-    along = _along(slices)
-    return tuple(slices[n] for n in np.argsort(along, kind="stable"))
-
-
-def geometry_of(ordered: Slices) -> Geometry:
-    """Grid of slices that passed the gate, in their order; the k axis runs along the normal."""
-    first = ordered[0]
-    row, column, normal = _axes(first)
-    between_rows, between_columns = first.pixel_spacing_mm or (0.0, 0.0)
-    along = _along(ordered)
-    affine = np.eye(4)
-    affine[:3, 0] = normal * (along[-1] - along[0]) / (len(ordered) - 1)
-    affine[:3, 1] = column * between_rows
-    affine[:3, 2] = row * between_columns
-    affine[:3, 3] = first.position_mm
-    shape = (len(ordered), int(first.rows or 0), int(first.columns or 0))
-    return Geometry(affine=affine, shape=shape, frame_of_reference_uid=first.frame_of_reference_uid)
-
-
-def _axes(header: SliceHeader) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Unit vectors of a row, a column and their normal; the column made exactly perpendicular to the row."""
-    cosines = np.array(header.orientation, dtype=np.float64)
-    row = cosines[:3] / np.linalg.norm(cosines[:3])
-    column = cosines[3:] - row * (row @ cosines[3:])
-    column /= np.linalg.norm(column)
-    return row, column, np.cross(row, column)
-
-
-def _positions(slices: Slices) -> NDArray[np.float64]:
-    return np.array([s.position_mm for s in slices], dtype=np.float64)
-
-
-def _along(slices: Slices) -> NDArray[np.float64]:
-    """Distance of each slice along the normal of the first, mm."""
-    return _positions(slices) @ _axes(slices[0])[2]
 
 
 def _one_kind(slices: Slices) -> Refusal | None:
@@ -124,13 +72,8 @@ def _modality(slices: Slices) -> Refusal | None:
 
 def _sop_class(slices: Slices) -> Refusal | None:
     uid = UID(slices[0].sop_class_uid)
-    if uid in _VOLUME_CLASSES and all(s.frames == 1 for s in slices):
+    if uid in VOLUME_CLASSES:
         return None
-    if "Enhanced" in uid.name or any(s.frames > 1 for s in slices):
-        return Refusal(
-            reason="enhanced or multi-frame images are not read by this version",
-            remedy="export the series as classic CT or MR images, one file per slice",
-        )
     return Refusal(
         reason=f"objects of class '{uid.name}' hold no CT or MR slices (a capture, a dose sheet or a result)",
         remedy="choose the CT or MR image series of this study",
@@ -162,7 +105,7 @@ def _pixels(slices: Slices) -> Refusal | None:
             remedy="choose the original CT or MR series, not a screen capture or an inverted copy",
         )
     if any(s.bits_allocated not in (8, 16, 32) or not s.bits_stored for s in slices):
-        return Refusal(reason="the header does not describe its pixels (bits allocated and stored)", remedy=_SEND_AGAIN)
+        return Refusal(reason="the header does not describe its pixels (bits allocated and stored)", remedy=SEND_AGAIN)
     return None
 
 
@@ -176,32 +119,23 @@ def _single(slices: Slices) -> Refusal | None:
 
 
 def _has_geometry(slices: Slices) -> Refusal | None:
-    missing = [s for s in slices if not _complete(s)]
+    missing = [s for s in slices if not is_complete(s)]
     if missing:
         return Refusal(
             reason=f"{len(missing)} of {len(slices)} images have no valid position, orientation, pixel spacing or size",
-            remedy=_SEND_AGAIN,
+            remedy=SEND_AGAIN,
         )
     return None
-
-
-def _complete(header: SliceHeader) -> bool:
-    spacing = header.pixel_spacing_mm
-    if header.position_mm is None or header.orientation is None or spacing is None or min(spacing) <= 0:
-        return False
-    row, column = np.array(header.orientation[:3]), np.array(header.orientation[3:])
-    lengths = np.array([np.linalg.norm(row) - 1, np.linalg.norm(column) - 1, row @ column])
-    return bool(header.rows and header.columns and (np.abs(lengths) <= UNIT_TOLERANCE).all())
 
 
 def _one_size(slices: Slices) -> Refusal | None:
     sizes = Counter((s.rows, s.columns) for s in slices)
     if len(sizes) > 1:
         found = ", ".join(f"{count} of {rows} x {columns}" for (rows, columns), count in sizes.most_common(4))
-        return Refusal(reason=f"the images differ in rows and columns ({found})", remedy=_SPLIT)
+        return Refusal(reason=f"the images differ in rows and columns ({found})", remedy=SPLIT)
     spacings = np.array([s.pixel_spacing_mm for s in slices])
     if np.abs(spacings - spacings[0]).max() > 1e-4 * spacings[0].min():
-        return Refusal(reason="the images differ in pixel spacing", remedy=_SPLIT)
+        return Refusal(reason="the images differ in pixel spacing", remedy=SPLIT)
     return None
 
 
@@ -210,49 +144,42 @@ def _one_orientation(slices: Slices) -> Refusal | None:
     usual = np.median(cosines, axis=0)
     odd = int((np.abs(cosines - usual).max(axis=1) > ORIENTATION_TOLERANCE).sum())
     if odd:
-        return Refusal(reason=f"{odd} of {len(slices)} images have another orientation than the rest", remedy=_SPLIT)
+        return Refusal(reason=f"{odd} of {len(slices)} images have another orientation than the rest", remedy=SPLIT)
     return None
 
 
 def _one_frame_of_reference(slices: Slices) -> Refusal | None:
     count = len({s.frame_of_reference_uid for s in slices})
     if count > 1:
-        return Refusal(reason=f"the images lie in {count} frames of reference", remedy=_SPLIT)
+        return Refusal(reason=f"the images lie in {count} frames of reference", remedy=SPLIT)
     return None
 
 
 def _one_acquisition(slices: Slices) -> Refusal | None:
-    for n, (name, _) in enumerate(slices[0].acquisition_facts):
-        values = {_rounded(s.acquisition_facts[n][1]) for s in slices if len(s.acquisition_facts) > n}
+    for name in ALTERING:
+        values = {rounded(fact(s, name)) for s in slices}
         if len(values) > 1:
             some = ", ".join(sorted(str(v) for v in values)[:4])
-            return Refusal(reason=f"several acquisitions share this series: the {name} differs ({some})", remedy=_SPLIT)
+            return Refusal(reason=f"several acquisitions share this series: the {name} differs ({some})", remedy=SPLIT)
     return None
 
 
-def _rounded(words: str | None) -> str | None:
-    try:
-        return f"{float(words):.4g}" if words else None
-    except ValueError:
-        return words
-
-
 def _duplicates(slices: Slices) -> Refusal | None:
-    if len({s.instance_uid for s in slices}) < len(slices):
+    if len({(s.instance_uid, s.frame) for s in slices}) < len(slices):
         return Refusal(
             reason="different files carry the same SOP Instance UID", remedy="keep one version of each image only"
         )
-    along = np.sort(_along(slices))
+    along = np.sort(along_normal(slices))
     count = int((np.diff(along) < SAME_POSITION_MM).sum())
     if count:
-        return Refusal(reason=f"{count} images lie at the position of another one in this series", remedy=_SPLIT)
+        return Refusal(reason=f"{count} images lie at the position of another one in this series", remedy=SPLIT)
     return None
 
 
 def _tilt(slices: Slices) -> Refusal | None:
     ordered = sort_by_position(slices)
-    positions = _positions(ordered)
-    row, column, normal = _axes(ordered[0])
+    positions = positions_mm(ordered)
+    row, column, normal = axes(ordered[0])
     offsets = (positions - positions[0]) @ np.stack([row, column], axis=1)
     if np.abs(offsets).max() <= SHEAR_TOLERANCE_MM:
         return None
@@ -265,11 +192,11 @@ def _tilt(slices: Slices) -> Refusal | None:
             remedy="reconstruct the series without tilt; this version does not resample tilted series",
         )
     odd = int((np.abs(offsets - np.median(offsets, axis=0)).max(axis=1) > SHEAR_TOLERANCE_MM).sum())
-    return Refusal(reason=f"{odd} of {len(slices)} images are shifted sideways against the rest", remedy=_SEND_AGAIN)
+    return Refusal(reason=f"{odd} of {len(slices)} images are shifted sideways against the rest", remedy=SEND_AGAIN)
 
 
 def _gaps(slices: Slices) -> Refusal | None:
-    along = np.sort(_along(slices))
+    along = np.sort(along_normal(slices))
     steps = np.diff(along)
     usual = float(np.median(steps))
     allowed = max(STEP_TOLERANCE_MM, STEP_TOLERANCE_SHARE * usual)
@@ -301,7 +228,7 @@ def _hounsfield(slices: Slices) -> Refusal | None:
     if missing or any(s.rescale_slope == 0 for s in slices):
         return Refusal(
             reason=f"{missing or 'some'} CT images have no usable rescale slope and intercept: no Hounsfield units",
-            remedy=_SEND_AGAIN,
+            remedy=SEND_AGAIN,
         )
     types = {(s.rescale_type or "HU").upper() for s in slices} - {"HU", "US", "UNSPECIFIED"}
     if types:
@@ -327,9 +254,6 @@ def _decodable(slices: Slices) -> Refusal | None:
             )
     return None
 
-
-_SEND_AGAIN = "export the original series again from the scanner or the archive"
-_SPLIT = "export each acquisition as a series of its own"
 
 CHECKS: tuple[Callable[[Slices], Refusal | None], ...] = (
     _one_kind, _modality, _sop_class, _localizer, _mosaic, _pixels, _single, _has_geometry, _one_size, _one_orientation,
