@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from tomoscribe.cli import ask, info, read, train, view
+from tomoscribe.cli import ask, info, read, train, validate, view
 from tomoscribe.core.errors import TomoscribeError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("ask")(ask.ask)
 app.command("view")(view.view)
 app.command("info")(info.info)
 app.command("train")(train.train)
+app.add_typer(validate.app, name="validate")
 
 
 def main() -> None:
