@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from tomoscribe.cli import ask, info, read, train, validate, view
+from tomoscribe.cli import ask, info, pull, push, read, train, validate, view
 from tomoscribe.core.errors import TomoscribeError
 
 app = typer.Typer(
@@ -24,6 +24,8 @@ app.command("view")(view.view)
 app.command("info")(info.info)
 app.command("train")(train.train)
 app.add_typer(validate.app, name="validate")
+app.command("pull")(pull.pull)
+app.command("push")(push.push)
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""Talking to PACS: DIMSE and DICOMweb, both ways, and the listener that reads what arrives."""
