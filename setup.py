@@ -24,7 +24,7 @@ setup(
         for name in (f"tomoscribe.{folder}", *(f"tomoscribe.{folder}.{sub}" for sub in find_packages(folder)))
     ],
     package_data={
-        "tomoscribe.encoders": ["weights/*"],
+        "tomoscribe.encoders": ["weights/*", "dicom/deidentify/*.json", "dicom/deidentify/*.txt"],
         "tomoscribe.fusion": ["weights/*"],
         "tomoscribe.plugin": ["*.yaml"],
         "tomoscribe.reports": ["templates/*"],

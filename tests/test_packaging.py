@@ -16,7 +16,7 @@ FOLDERS = (
     "core", "encoders", "phantoms", "findings", "fusion", "reports", "training", "validation", "plugin", "cli",
     "sample_data",
 )  # fmt: skip
-SHIPPED_SUFFIXES = {".py", ".yaml", ".j2", ".json", ".safetensors", ".dcm"}
+SHIPPED_SUFFIXES = {".py", ".yaml", ".j2", ".json", ".txt", ".safetensors", ".dcm"}
 
 
 def _run(code: str) -> str:
