@@ -44,9 +44,9 @@ def hausdorff95_mm(first: Mask, second: Mask, geometry: Geometry) -> float:
 
 
 def surface_dice(first: Mask, second: Mask, geometry: Geometry, *, tolerance_mm: float) -> float:
-    """Share of both surfaces that lies within ``tolerance_mm`` of the other one; NaN when both masks are empty."""
-    if not first.any() and not second.any():
-        return float("nan")
+    """Share of both surfaces within ``tolerance_mm`` of the other one; NaN when both masks are empty, 0 when one is."""
+    if not first.any() or not second.any():
+        return 0.0 if first.any() or second.any() else float("nan")
     library, distances = _distances(first, second, geometry)
     return float(library.compute_surface_dice_at_tolerance(distances, tolerance_mm))
 
