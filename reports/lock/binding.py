@@ -11,7 +11,7 @@ from typing import Any
 from tomoscribe.core import Code, Laterality, terms
 from tomoscribe.reports.lock import lexicon
 from tomoscribe.reports.lock.claims import Claims, ValueClaim, When
-from tomoscribe.reports.lock.lexicon import Kind
+from tomoscribe.reports.lock.lexicon import Kind, Tag
 
 
 @dataclass(kw_only=True, eq=False)
@@ -21,6 +21,7 @@ class Node:
     Args:
         unit: (UCUM unit, exact factor) of a number, None without one.
         done: already used by another rule.
+        tags: of the token.
     """
 
     kind: Kind | None
@@ -30,6 +31,7 @@ class Node:
     done: bool = False
     name: Code | str | None = None
     when: When | None = None
+    tags: frozenset[Tag] = frozenset()
 
     @property
     def is_quantity(self) -> bool:
@@ -187,13 +189,15 @@ def _differs(nodes: Sequence[Node], n: int) -> bool:
     beside += [nodes[n + 1]] if n + 1 < len(nodes) else []
     if node.text.startswith("+") or any(_is_difference(b) for b in beside):
         return True
+    if n and nodes[n - 1].kind is Kind.DIRECTION and Tag.DELTA_BEHIND in nodes[n - 1].tags:
+        return True
     moved = any(m.kind is Kind.DIRECTION for m in nodes[:n])
     return moved and n > 0 and nodes[n - 1].kind is Kind.BY
 
 
 def _is_difference(node: Node) -> bool:
     """'growth', 'larger': a number beside it says by how much."""
-    return node.kind is Kind.DIRECTION and any(w in lexicon.DELTAS for w in node.text.split())
+    return node.kind is Kind.DIRECTION and Tag.DELTA in node.tags
 
 
 def _to_follows(nodes: Sequence[Node], n: int) -> bool:

@@ -11,14 +11,11 @@ from tomoscribe.core import Laterality, terms
 from tomoscribe.reports.lock import lexicon
 from tomoscribe.reports.lock.binding import Node, bind
 from tomoscribe.reports.lock.claims import Claims, CountClaim, EntityClaim, ReferenceClaim, SideClaim
-from tomoscribe.reports.lock.lexer import Token, tokens
-from tomoscribe.reports.lock.lexicon import Kind
+from tomoscribe.reports.lock.lexer import tokens
+from tomoscribe.reports.lock.lexicon import Kind, Tag, tables_of
+from tomoscribe.reports.lock.token import Token
 
-_ASSESSED_WORDS = frozenset(lexicon.ASSESSED.split("|"))
-_CONFIRMED_WORDS = frozenset(lexicon.CONFIRMED.split("|"))
-_DETERMINED_WORDS = frozenset(lexicon.DETERMINED.split("|"))
-_EXCLUDED_WORDS = frozenset({"excluded", "exclude", "ruled out", "exclude disease"})
-SHORTEST_NOTE = 8
+_DENIABLE = frozenset({Tag.DETERMINED, Tag.ASSESSED, Tag.CONFIRMED})
 _REACH = 6
 """How many words may lie between a negation and the verb it denies."""
 _CHUNK_ENDS = (Kind.COMMA, Kind.COLON, Kind.OPEN, Kind.CLOSE, Kind.STOP)
@@ -26,16 +23,17 @@ _CLOSED = frozenset({Kind.ENTITY, Kind.TOPIC, Kind.DIRECTION, Kind.NUMBER, Kind.
 
 
 @lru_cache(maxsize=20_000)
-def parse(text: str, verbatim: tuple[str, ...] = ()) -> tuple[Claims, ...]:
+def parse(text: str, verbatim: tuple[str, ...] = (), language: str = "en") -> tuple[Claims, ...]:
     """The claims of each sentence part (parts end at a full stop or semicolon).
 
     Args:
         text: one or more sentences.
         verbatim: notes and reasons of the linked findings, which may be quoted word for word.
+        language: of the text, ISO 639-1.
     """
     for words in sorted(verbatim, key=len, reverse=True):
-        text = _without(text, words)
-    stream = _resolve_negations(list(tokens(text)))
+        text = without_note(text, words, language)
+    stream = _resolve_negations(list(tokens(text, language)))
     parts: list[list[Token]] = [[]]
     for token in stream:
         if token.kind is Kind.STOP:
@@ -52,12 +50,12 @@ def parse(text: str, verbatim: tuple[str, ...] = ()) -> tuple[Claims, ...]:
     return tuple(found)
 
 
-def _without(text: str, words: str) -> str:
+def without_note(text: str, words: str, language: str) -> str:
     """The text without a quoted note; a note of one short word might be a claim and stays."""
     note = words.rstrip(".")
-    if len(note) < SHORTEST_NOTE:
+    if len(note) < tables_of(language).shortest_note:
         return text
-    return re.sub(rf"(?<!\w){re.escape(note)}(?!\w)", "", text, count=1, flags=re.IGNORECASE)
+    return re.sub(rf"(?<![a-z0-9]){re.escape(note)}(?![a-z0-9])", "", text, count=1, flags=re.IGNORECASE)
 
 
 def _resolve_negations(stream: list[Token]) -> list[Token]:
@@ -77,7 +75,7 @@ def _absorb_neither(stream: list[Token]) -> None:
     bare = [n for n, t in enumerate(stream) if t.kind is not Kind.NEUTRAL and t.kind is not Kind.PAST]
     for five in zip(bare, bare[1:], bare[2:], bare[3:], bare[4:], strict=False):
         words = [stream[n] for n in five]
-        if (words[0].text, words[2].text) != ("neither", "nor") or words[4].text not in _DETERMINED_WORDS:
+        if not (Tag.NEITHER in words[0].tags and Tag.NOR in words[2].tags and Tag.DETERMINED in words[4].tags):
             continue
         kinds = {words[1].kind, words[3].kind}
         attenuation = any(w.value in (lexicon.ATTENUATION, terms.MEAN_ATTENUATION) for w in (words[1], words[3]))
@@ -90,18 +88,17 @@ def _absorb_negation(stream: list[Token], n: int) -> None:
     chunk = _chunk(stream, n)
     for m in range(n + 1, min(n + 1 + _REACH, len(stream))):
         token = stream[m]
-        if token.text in _DETERMINED_WORDS | _ASSESSED_WORDS | _CONFIRMED_WORDS:
+        if token.tags & _DENIABLE:
             what = _undetermined_subject(stream, chunk, n, m)
             if what is not None:
                 _mark(stream, (n, m, what[0]), what[1])
                 return
-            if token.text in _CONFIRMED_WORDS and token.text not in _ASSESSED_WORDS:
+            if Tag.CONFIRMED in token.tags and Tag.ASSESSED not in token.tags:
                 _mark(stream, (n, m), Kind.HEDGE)
                 return
-            if token.text in _ASSESSED_WORDS:
-                kind = Kind.UNASSESSED
-                stream[n] = replace(stream[n], kind=kind, value=token.text in _EXCLUDED_WORDS)
-                stream[m] = replace(token, kind=Kind.NEUTRAL, text="")
+            if Tag.ASSESSED in token.tags:
+                stream[n] = replace(stream[n], kind=Kind.UNASSESSED, value=Tag.EXCLUDED in token.tags)
+                stream[m] = replace(token, kind=Kind.NEUTRAL, text="", tags=frozenset())
                 return
         if token.kind not in (
             Kind.NEUTRAL,
@@ -159,11 +156,11 @@ def _part_claims(part: list[Token], *, largest: bool) -> Claims:
     claims = Claims()
     claims.unknown += [t.text for t in part if t.kind in (None, Kind.CONFIRMED)]
     claims.dates += [d for t in part for d in t.dates]
-    claims.looked += [t.text for t in part if t.text in lexicon.SEEING]
+    claims.looked += [t.text for t in part if Tag.SEEING in t.tags]
     nodes = _nodes([t for t in part if t.kind not in (Kind.NEUTRAL, None)])
     start = 0 if largest else next((n for n, t in enumerate(nodes) if t.kind is Kind.LARGEST), len(nodes))
     claims.largest = largest or start < len(nodes)
-    claims.ranked = any(t.kind is Kind.LARGEST and "up to" not in t.text for t in nodes)
+    claims.ranked = any(t.kind is Kind.LARGEST and Tag.UP_TO not in t.tags for t in nodes)
     for n, node in enumerate(nodes):
         _collect(claims, node, superlative=n > start or largest)
     _collect_numbers(claims, nodes, start if not largest else -1)
@@ -174,7 +171,7 @@ def _collect(claims: Claims, node: Node, *, superlative: bool) -> None:
     """Claims that stand for themselves, without a number."""
     kind, value = node.kind, node.value
     if kind is Kind.ENTITY:
-        claims.entities.append(EntityClaim(types=value, words=node.text, plural=node.text in lexicon.PLURALS))
+        claims.entities.append(EntityClaim(types=value, words=node.text, plural=Tag.PLURAL in node.tags))
     elif kind is Kind.SIDE:
         claims.sides.append(SideClaim(side=value, superlative=superlative))
     elif kind is Kind.UNIT:
@@ -215,7 +212,7 @@ def _nodes(stream: list[Token]) -> list[Node]:
     while n < len(stream):
         token = stream[n]
         if token.kind is not Kind.NUMBER:
-            nodes.append(Node(kind=token.kind, value=token.value, text=token.text))
+            nodes.append(Node(kind=token.kind, value=token.value, text=token.text, tags=token.tags))
             n += 1
             continue
         unit = _unit_of(stream, n)
@@ -290,10 +287,11 @@ def _counts(claims: Claims, nodes: list[Node]) -> list[Node]:
         before = [m for m in nodes[:n] if m.kind is not Kind.COLON]
         counted = bool(rest) and rest[0].kind is Kind.ENTITY
         after_name = bool(before) and before[-1].kind is Kind.QUANTITY and before[-1].value == terms.COUNT
+        classified = n + 1 < len(nodes) and nodes[n + 1].kind is Kind.CLASSIFIER
         before_name = n + 1 < len(nodes) and nodes[n + 1].kind is Kind.QUANTITY and nodes[n + 1].value == terms.COUNT
         listed = n > 1 and nodes[n - 1].kind is Kind.COLON and nodes[n - 2].kind is Kind.ENTITY
         per_side = (has_count or _later_count(nodes, n)) and bool(_sides_near(nodes, n))
-        if not (counted or after_name or before_name or listed or per_side):
+        if not (counted or classified or after_name or before_name or listed or per_side):
             continue
         of_largest = any(m.kind is Kind.LARGEST for m in nodes[:n])
         sides = () if of_largest else _sides_near(nodes, n)

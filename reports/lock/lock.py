@@ -22,12 +22,12 @@ from tomoscribe.core import (
     Study,
     reportable,
 )
-from tomoscribe.reports.lock import lexicon
+from tomoscribe.reports.lock.no_prior import plain, says_no_prior
 from tomoscribe.reports.lock.objection import Fault, Objection, Problem
 from tomoscribe.reports.lock.sentences import PLACES, Checked, check_clinician, check_linked, check_scope
 from tomoscribe.reports.writer import header
+from tomoscribe.reports.writer.language import language_of
 from tomoscribe.reports.writer.report import (
-    NOTHING_ASSESSED,
     fact_statements,
     nothing_actionable_statement,
     recommendation_statement,
@@ -68,8 +68,9 @@ class _Check:
     def __init__(self, study: Study, report: Report) -> None:
         self._study = study
         self._report = report
-        self._facts = fact_statements(study, report.findings)
-        self._age_texts = header.age_texts(study)
+        self._language = language_of(report.language)
+        self._facts = fact_statements(study, report.findings, self._language)
+        self._age_texts = header.age_texts(study, self._language)
         self._topics = [t for topics in header.topics(study, report.findings) for t in topics]
 
     def objections(self) -> tuple[Objection, ...]:
@@ -93,34 +94,48 @@ class _Check:
         return tuple(objections) + tuple(self._missing(places))
 
     def _checked(self, statement: Statement, section: SectionName) -> Checked:
-        report = self._report
+        report, language = self._report, self._language
         findings = tuple(report.finding(u) for u in statement.finding_uids)
         if statement.source is Source.CLINICIAN:
-            return check_clinician(statement, findings, report.findings)
+            return check_clinician(statement, findings, report.findings, language.code)
         if section in self._facts:
             return self._checked_fact(statement, section)
         if section not in PLACES.get(statement.kind, ()):
             words = f"a {statement.kind.value.replace('_', ' ')} sentence in {section.value.replace('_', ' ')}"
             return Checked(statement=statement, problems=(Problem(fault=Fault.MISPLACED, words=words),))
         if findings:
-            return check_linked(statement, section, findings, report.findings)
+            return check_linked(statement, section, findings, report.findings, language.code)
         if statement.kind is StatementKind.GUIDELINE:
-            return _exact(statement, (recommendation_statement(report.findings),))
+            return self._exact(statement, (recommendation_statement(report.findings, language),))
         return self._checked_scope(statement)
 
     def _checked_fact(self, statement: Statement, section: SectionName) -> Checked:
-        if section is SectionName.COMPARISON and not self._study.priors and says_no_prior(statement.text):
+        if section is SectionName.COMPARISON and not self._study.priors and self._says_no_prior(statement):
             return Checked(statement=statement, problems=())
-        return _exact(statement, self._facts[section])
+        return self._exact(statement, self._facts[section])
+
+    def _says_no_prior(self, statement: Statement) -> bool:
+        return says_no_prior(statement.text, self._language.code)
+
+    def _plain(self, text: str) -> str:
+        return plain(text, self._language.code)
+
+    def _exact(self, statement: Statement, expected: Sequence[Statement]) -> Checked:
+        if self._plain(statement.text) in {self._plain(e.text) for e in expected}:
+            return Checked(statement=statement, problems=())
+        words = f"expected '{expected[0].text}'" if expected else "expected nothing"
+        return Checked(statement=statement, problems=(Problem(fault=Fault.FACT_DIFFERS, words=words),))
 
     def _checked_scope(self, statement: Statement) -> Checked:
         findings = self._report.findings
-        nothing = nothing_actionable_statement(self._study, findings).text
-        if _plain(statement.text) in {_plain(t) for t in [nothing, NOTHING_ASSESSED, *self._age_texts]}:
+        language = self._language
+        nothing = nothing_actionable_statement(self._study, findings, language).text
+        known = [nothing, language.text("nothing_assessed"), *self._age_texts]
+        if self._plain(statement.text) in {self._plain(t) for t in known}:
             return Checked(statement=statement, problems=())
         rated = (Presence.NOT_ASSESSED, Presence.ABSENT, Presence.UNCERTAIN)
         named = frozenset(_key(t) for t in self._topics) | {f.type.meaning for f in findings if f.presence in rated}
-        return check_scope(statement, named | {"disease"}, reportable(findings))
+        return check_scope(statement, named | {"disease"}, reportable(findings), language.code)
 
     def _missing(self, places: Sequence[_Place]) -> Iterator[Objection]:
         yield from self._missing_facts(places)
@@ -138,11 +153,11 @@ class _Check:
     def _missing_facts(self, places: Sequence[_Place]) -> Iterator[Objection]:
         for section, expected in self._facts.items():
             here = [p.checked.statement for p in places if p.section is section]
-            texts = {_plain(s.text) for s in here}
+            texts = {self._plain(s.text) for s in here}
             replaced = any(s.source is Source.CLINICIAN for s in here)
-            no_prior = section is SectionName.COMPARISON and any(says_no_prior(s.text) for s in here)
+            no_prior = section is SectionName.COMPARISON and any(self._says_no_prior(s) for s in here)
             for statement in expected:
-                if _plain(statement.text) not in texts and not replaced and not no_prior:
+                if self._plain(statement.text) not in texts and not replaced and not no_prior:
                     words = f"missing: '{statement.text}'"
                     yield Objection(section=section, index=None, fault=Fault.FACT_DIFFERS, words=words)
 
@@ -152,24 +167,17 @@ class _Check:
         named = frozenset(k for c in here for k in c.covers)
         for topic in self._topics:
             if not {topic.key, _key(topic)} & named:
-                words = f"the list of what was not assessed leaves out {topic.words}"
+                words = f"the list of what was not assessed leaves out {self._language.topics[topic.key]}"
                 yield Objection(section=section, index=None, fault=Fault.OMITTED, words=words)
-        texts = {_plain(c.statement.text) for c in here}
+        texts = {self._plain(c.statement.text) for c in here}
         for text in self._age_texts:
-            if _plain(text) not in texts:
+            if self._plain(text) not in texts:
                 yield Objection(section=section, index=None, fault=Fault.OMITTED, words=f"missing: '{text}'")
 
 
 def _key(topic: header.Topic) -> str:
     """How the parser names a topic: by its key, or by the finding type its noun means."""
     return topic.finding_type.meaning if topic.finding_type else topic.key
-
-
-def _exact(statement: Statement, expected: Sequence[Statement]) -> Checked:
-    if _plain(statement.text) in {_plain(e.text) for e in expected}:
-        return Checked(statement=statement, problems=())
-    words = f"expected '{expected[0].text}'" if expected else "expected nothing"
-    return Checked(statement=statement, problems=(Problem(fault=Fault.FACT_DIFFERS, words=words),))
 
 
 def _missing_findings(report: Report, places: Sequence[_Place]) -> Iterator[Objection]:
@@ -201,20 +209,3 @@ def _omitted(finding: Finding, section: SectionName, words: str) -> Objection:
         words=f"{side}{finding.type.meaning.lower()} {words}",
         finding_uids=(finding.tracking_uid,),
     )
-
-
-def says_no_prior(text: str) -> bool:
-    """Whether a sentence says that there is nothing to compare with, and nothing else."""
-    words = _plain(text)
-    denials = sorted(lexicon.NO_PRIORS.split("|"), key=len, reverse=True)
-    denial = next((d for d in denials if f" {d} " in f" {words} "), None)
-    if denial is None:
-        return False
-    rest = f" {words} ".replace(f" {denial} ", " ", 1).split()
-    known = {w for phrase in lexicon.NO_PRIOR_FILLERS.split("|") for w in phrase.split()}
-    return set(rest) <= known | set(lexicon.NEUTRAL_WORDS.split())
-
-
-def _plain(text: str) -> str:
-    """Lower case, single blanks, without a colon or full stop at the end of a word."""
-    return " ".join(w.rstrip(".:,;") for w in text.lower().split())

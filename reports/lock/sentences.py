@@ -20,6 +20,7 @@ from tomoscribe.reports.lock import entail, groups
 from tomoscribe.reports.lock.claims import Claims, When
 from tomoscribe.reports.lock.grammar import parse
 from tomoscribe.reports.lock.objection import Fault, Problem
+from tomoscribe.reports.writer.language import language_of
 
 PLACES: dict[StatementKind, tuple[SectionName, ...]] = {
     StatementKind.FINDING: (SectionName.FINDINGS, SectionName.IMPRESSION),
@@ -52,18 +53,23 @@ class Checked:
     changes: frozenset[str] = frozenset()
 
 
-def verbatim(findings: Sequence[Finding]) -> tuple[str, ...]:
-    """Notes and reasons that a sentence may quote."""
+def verbatim(findings: Sequence[Finding], language: str) -> tuple[str, ...]:
+    """Notes and reasons that a sentence may quote, in its language."""
     notes = [f.note for f in findings if f.note]
     reasons = [f.change.reason for f in findings if f.change and f.change.reason]
-    return tuple(dict.fromkeys([*notes, *reasons]))
+    words = language_of(language)
+    return tuple(dict.fromkeys(words.note(n.rstrip(".")) for n in [*notes, *reasons]))
 
 
 def check_linked(
-    statement: Statement, section: SectionName, findings: Sequence[Finding], report: Sequence[Finding]
+    statement: Statement,
+    section: SectionName,
+    findings: Sequence[Finding],
+    report: Sequence[Finding],
+    language: str = "en",
 ) -> Checked:
     """A statement of writer or decoder that is linked to findings."""
-    parts = parse(statement.text, verbatim(findings))
+    parts = parse(statement.text, verbatim(findings, language), language)
     if len(findings) == 1:
         found = entail.problems(findings[0], parts) + groups.rank_problems(findings[0], parts, report)
     else:
@@ -164,7 +170,9 @@ def _owed_organ(finding: Finding, parts: Sequence[Claims]) -> list[str]:
     return owed
 
 
-def check_scope(statement: Statement, allowed: frozenset[str], present: Sequence[Finding]) -> Checked:
+def check_scope(
+    statement: Statement, allowed: frozenset[str], present: Sequence[Finding], language: str = "en"
+) -> Checked:
     """A sentence without a finding on what was not assessed.
 
     Args:
@@ -172,7 +180,7 @@ def check_scope(statement: Statement, allowed: frozenset[str], present: Sequence
         allowed: keys of the topics and finding types (their meaning) that may be called not assessed.
         present: findings that were assessed and found, which no sentence may call unassessed.
     """
-    parts = parse(statement.text)
+    parts = parse(statement.text, language=language)
     found = list(entail.parse_problems(parts))
     named = named_topics(parts)
     for key in sorted(named - allowed):
@@ -201,11 +209,13 @@ def named_topics(parts: Sequence[Claims]) -> frozenset[str]:
     return frozenset(topics | {t.meaning for c in parts for e in c.entities for t in e.types[:1]})
 
 
-def check_clinician(statement: Statement, findings: Sequence[Finding], report: Sequence[Finding]) -> Checked:
+def check_clinician(
+    statement: Statement, findings: Sequence[Finding], report: Sequence[Finding], language: str = "en"
+) -> Checked:
     """A clinician's sentence: passes when it does not parse, and when no finding contradicts it."""
     uids = frozenset(statement.finding_uids)
     passes = Checked(statement=statement, problems=(), covers=uids, changes=uids)
-    parts = parse(statement.text, verbatim(findings or report))
+    parts = parse(statement.text, verbatim(findings or report, language), language)
     if any(c.unknown or c.unbound for c in parts):
         return passes
     concerned = [(f, entail.problems(f, parts)) for f in findings or _about(parts, report)]

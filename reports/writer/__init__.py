@@ -1,5 +1,6 @@
-"""The deterministic writer (English)."""
+"""The deterministic writer, in English and Chinese."""
 
+from tomoscribe.reports.writer.language import CODES, Language, check_language, language_of
 from tomoscribe.reports.writer.report import write_report
 from tomoscribe.reports.writer.sentences import (
     Phrasebook,
@@ -10,9 +11,13 @@ from tomoscribe.reports.writer.sentences import (
 )
 
 __all__ = [
+    "CODES",
+    "Language",
     "Phrasebook",
+    "check_language",
     "finding_statements",
     "impression_statements",
+    "language_of",
     "review_statement",
     "unassessed_statement",
     "write_report",

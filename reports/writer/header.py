@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tomoscribe.core import Acquisition, Code, Finding, Presence, Series, Study, terms
+from tomoscribe.reports.writer.language import Language
 
 ADULT_AGE_YEARS = 18.0
 """CLINICAL 4: adults only, until weights have seen children."""
@@ -24,7 +25,6 @@ class Exam(StrEnum):
     MR_BRAIN = "mr_brain"
 
 
-EXAM_WORDS = {Exam.CT_CHEST: "CT of the chest", Exam.MR_BRAIN: "MRI of the brain"}
 MEASURED_SEQUENCES = ("T1", "FLAIR")
 _EXAM_OF_MODALITY = {"CT": Exam.CT_CHEST, "MR": Exam.MR_BRAIN}
 _BRAIN_SITES = (terms.INTRACRANIAL, terms.BRAIN, terms.CEREBRAL_WHITE_MATTER, terms.VENTRICLES)
@@ -35,48 +35,46 @@ class Topic:
     """Something this version does not assess.
 
     Args:
-        key: name in the lock's lexicon.
-        words: how the writer names it.
+        key: name in the lock's lexicon and in ``Language.topics``.
         finding_type: dropped from the list when the study holds a finding of this type (it says more).
     """
 
     key: str
-    words: str
     finding_type: Code | None = None
 
 
 NOT_ASSESSED: dict[Exam, tuple[Topic, ...]] = {
     Exam.CT_CHEST: (
-        Topic(key="pulmonary_embolism", words="pulmonary embolism"),
-        Topic(key="pneumothorax", words="pneumothorax"),
-        Topic(key="aortic_dissection", words="aortic dissection"),
-        Topic(key="lymph_nodes", words="lymph nodes"),
-        Topic(key="liver", words="liver"),
-        Topic(key="adrenals", words="adrenal glands"),
-        Topic(key="bone_lesions", words="destructive bone lesions"),
-        Topic(key="heart", words="heart and coronary arteries"),
+        Topic(key="pulmonary_embolism"),
+        Topic(key="pneumothorax"),
+        Topic(key="aortic_dissection"),
+        Topic(key="lymph_nodes"),
+        Topic(key="liver"),
+        Topic(key="adrenals"),
+        Topic(key="bone_lesions"),
+        Topic(key="heart"),
     ),
     Exam.MR_BRAIN: (
-        Topic(key="infarct", words="infarct"),
-        Topic(key="hemorrhage", words="hemorrhage"),
-        Topic(key="aneurysm", words="aneurysm"),
-        Topic(key="meninges", words="meninges"),
+        Topic(key="infarct"),
+        Topic(key="hemorrhage"),
+        Topic(key="aneurysm"),
+        Topic(key="meninges"),
     ),
 }
 """CLINICAL 2, per examination."""
 
 NOT_EXCLUDED: dict[Exam, tuple[Topic, ...]] = {
     Exam.CT_CHEST: (
-        Topic(key="further_nodules", words="further pulmonary nodules"),
-        Topic(key="emphysema", words="emphysema", finding_type=terms.EMPHYSEMA),
-        Topic(key="effusion", words="pleural effusion", finding_type=terms.PLEURAL_EFFUSION),
-        Topic(key="consolidation", words="consolidation", finding_type=terms.CONSOLIDATION),
+        Topic(key="further_nodules"),
+        Topic(key="emphysema", finding_type=terms.EMPHYSEMA),
+        Topic(key="effusion", finding_type=terms.PLEURAL_EFFUSION),
+        Topic(key="consolidation", finding_type=terms.CONSOLIDATION),
     ),
     Exam.MR_BRAIN: (
-        Topic(key="further_lesions", words="further lesions of the brain"),
-        Topic(key="white_matter", words="white matter lesions", finding_type=terms.WHITE_MATTER_LESIONS),
-        Topic(key="brain_mass", words="space-occupying lesion of the brain", finding_type=terms.BRAIN_MASS),
-        Topic(key="ventricles", words="enlargement of the ventricles", finding_type=terms.VENTRICULAR_ENLARGEMENT),
+        Topic(key="further_lesions"),
+        Topic(key="white_matter", finding_type=terms.WHITE_MATTER_LESIONS),
+        Topic(key="brain_mass", finding_type=terms.BRAIN_MASS),
+        Topic(key="ventricles", finding_type=terms.VENTRICULAR_ENLARGEMENT),
     ),
 }
 """Looked for without a documented sensitivity: a missing finding is no negative."""
@@ -106,15 +104,16 @@ def topics(study: Study, findings: Sequence[Finding]) -> tuple[tuple[Topic, ...]
     return missing, open_
 
 
-def examination_texts(study: Study, findings: Sequence[Finding]) -> tuple[str, ...]:
+def examination_texts(study: Study, findings: Sequence[Finding], language: Language) -> tuple[str, ...]:
     """One sentence for each examination."""
-    date = study.date or "date unknown"
-    return tuple(f"{EXAM_WORDS[e]}, {date}." for e in exams(study, findings)) or (f"Examination not known, {date}.",)
+    date = study.date or language.text("date_unknown")
+    texts = tuple(language.text("examination", exam=language.exams[e], date=date) for e in exams(study, findings))
+    return texts or (language.text("examination_unknown", date=date),)
 
 
-def clinical_information_texts() -> tuple[str, ...]:
+def clinical_information_texts(language: Language) -> tuple[str, ...]:
     """Nothing in an image header is a clinical question."""
-    return ("Not provided.",)
+    return (language.text("not_provided"),)
 
 
 def read_series(study: Study, findings: Sequence[Finding]) -> tuple[Series, ...]:
@@ -129,60 +128,63 @@ def read_series(study: Study, findings: Sequence[Finding]) -> tuple[Series, ...]
     return series or tuple(s for s in study.readable if s.modality in _EXAM_OF_MODALITY)
 
 
-def technique_texts(study: Study, findings: Sequence[Finding]) -> tuple[str, ...]:
+def technique_texts(study: Study, findings: Sequence[Finding], language: Language) -> tuple[str, ...]:
     """One sentence for each series that was read (CLINICAL 5: contrast, thickness, kernel, dose)."""
-    texts = tuple(_series_text(s) for s in read_series(study, findings))
-    return texts or ("Technique not known.",)
+    texts = tuple(_series_text(s, language) for s in read_series(study, findings))
+    return texts or (language.text("technique_unknown"),)
 
 
-def comparison_texts(study: Study, findings: Sequence[Finding]) -> tuple[str, ...]:
+def comparison_texts(study: Study, findings: Sequence[Finding], language: Language) -> tuple[str, ...]:
     """The dates of the prior studies, newest first, and whether a finding was compared; or that there is none."""
     if not study.priors:
-        return ("None available.",)
-    dates = [p.date or "a study without a date" for p in study.priors]
-    if not any(f.change for f in findings):
-        return (f"A prior study exists ({', '.join(dates)}); no finding was compared with it.",)
-    return (f"Compared with {', '.join(dates)}.",)
+        return (language.text("no_prior"),)
+    dates = language.listed([p.date or language.text("undated_study") for p in study.priors])
+    return (language.text("compared" if any(f.change for f in findings) else "not_compared", dates=dates),)
 
 
-def age_texts(study: Study) -> tuple[str, ...]:
+def age_texts(study: Study, language: Language) -> tuple[str, ...]:
     """What the age means for the reading; nothing for a known adult."""
     if study.age_years is None:
-        return ("The age of the patient is not known; this version reads adults only.",)
+        return (language.text("age_unknown"),)
     if is_child(study):
-        return (f"Nothing in this study was assessed: {CHILD_NOTE}.",)
+        return (language.text("child", note=language.note(CHILD_NOTE)),)
     return ()
 
 
-def _series_text(series: Series) -> str:
+def _series_text(series: Series, language: Language) -> str:
     found = series.acquisition
-    name = "Series" if series.number is None else f"Series {series.number}"
+    number = series.number
+    name = language.text("series_name") if number is None else language.text("series_number", number=str(number))
     parts = [series.modality if not found.sequence else f"{series.modality} {found.sequence}"]
     if series.shape is not None:
-        parts.append(f"{series.shape[0]} images")
-    parts.append(_known("slice thickness", found.slice_thickness_mm, " mm"))
-    parts += _ct_parts(found) if series.modality == "CT" else _mr_parts(found)
-    contrast = {True: "given", False: "not given", None: "not stated in the header"}[found.contrast]
-    parts.append(f"intravenous contrast {contrast}")
-    return f"{name}: {', '.join(parts)}."
+        parts.append(language.text("num_images", count=str(series.shape[0])))
+    parts.append(_known("slice_thickness", found.slice_thickness_mm, " mm", language))
+    parts += _ct_parts(found, language) if series.modality == "CT" else _mr_parts(found, language)
+    contrast = {True: "contrast_given", False: "contrast_not_given", None: "contrast_unknown"}[found.contrast]
+    parts.append(language.text(contrast))
+    return language.text("series", name=name, parts=language.text("part_joint").join(parts))
 
 
-def _ct_parts(found: Acquisition) -> list[str]:
+def _ct_parts(found: Acquisition, language: Language) -> list[str]:
     return [
-        f"kernel {found.kernel}" if found.kernel else "kernel unknown",
-        _known("tube voltage", found.kvp, " kVp"),
-        _known("CTDIvol", found.ctdivol_mgy, " mGy"),
+        language.text("kernel", kernel=found.kernel) if found.kernel else language.text("kernel_unknown"),
+        _known("tube_voltage", found.kvp, " kVp", language),
+        _known("ctdivol", found.ctdivol_mgy, " mGy", language),
     ]
 
 
-def _mr_parts(found: Acquisition) -> list[str]:
+def _mr_parts(found: Acquisition, language: Language) -> list[str]:
+    inversion = found.inversion_time_ms
     return [
-        _known("field strength", found.field_strength_t, " T"),
-        _known("repetition time", found.repetition_time_ms, " ms"),
-        _known("echo time", found.echo_time_ms, " ms"),
-        *([_known("inversion time", found.inversion_time_ms, " ms")] if found.inversion_time_ms else []),
+        _known("field_strength", found.field_strength_t, " T", language),
+        _known("repetition_time", found.repetition_time_ms, " ms", language),
+        _known("echo_time", found.echo_time_ms, " ms", language),
+        *([_known("inversion_time", inversion, " ms", language)] if inversion else []),
     ]
 
 
-def _known(what: str, value: float | None, unit: str) -> str:
-    return f"{what} unknown" if value is None else f"{what} {value:g}{unit}"
+def _known(key: str, value: float | None, unit: str, language: Language) -> str:
+    what = language.text(key)
+    if value is None:
+        return language.text("value_unknown", what=what)
+    return language.text("value", what=what, value=f"{value:g}", unit=unit)

@@ -27,6 +27,7 @@ from tomoscribe.core import (
     terms,
 )
 from tomoscribe.reports.writer import header
+from tomoscribe.reports.writer.language import Language
 from tomoscribe.reports.writer.sentences import (
     LESIONS_OF_LUNG,
     Phrasebook,
@@ -41,9 +42,6 @@ from tomoscribe.reports.writer.sentences import (
 MANY_SMALL_NODULES = 6
 """From this many uncertain nodules on the review list is one sentence for all of them (CLINICAL 7)."""
 
-NO_GUIDELINE = "No guideline class is assigned in this version; follow-up is for the radiologist to decide."
-NO_RECOMMENDATION = "No recommendation is made by this version."
-NOTHING_ASSESSED = "No statement about disease is made."
 
 _TYPE_ORDER: tuple[Code, ...] = (
     terms.ORGAN_MEASUREMENT,
@@ -65,67 +63,68 @@ def write_report(
     provenance: Provenance,
     phrasing_seed: int | None = None,
     warnings: Sequence[str] = (),
+    language: str = "en",
 ) -> Report:
-    """A draft report in English with the sections of CLINICAL 5.
+    """A draft report with the sections of CLINICAL 5.
 
     Args:
         study: the header facts: date, age, series and how they were acquired, priors.
         findings: everything that was measured or suspected; the report holds them all.
         provenance: what made the findings.
         phrasing_seed: None for the writer's own wording, a seed for another choice among ``phrases.PHRASES``.
-        warnings: shown above the text.
+        warnings: shown above the text, in English; the report holds them in its own language.
+        language: ISO 639-1 code of the report.
     """
     if header.is_child(study):
         findings = tuple(_refused(f) for f in findings)
-    book = Phrasebook(phrasing_seed)
+    book = Phrasebook(phrasing_seed, language)
     parts = _sections(study, findings, book)
     sections = tuple(Section(name=name, statements=tuple(statements)) for name, statements in parts.items())
     return Report(
         sections=sections,
         findings=tuple(findings),
         status=ReportStatus.DRAFT,
-        language="en",
+        language=book.language.code,
         provenance=provenance,
-        warnings=tuple(warnings),
+        warnings=tuple(book.language.note(w) for w in warnings),
     )
 
 
-def fact_statements(study: Study, findings: Sequence[Finding]) -> dict[SectionName, tuple[Statement, ...]]:
+def fact_statements(
+    study: Study, findings: Sequence[Finding], language: Language
+) -> dict[SectionName, tuple[Statement, ...]]:
     """The sections that rest on the header alone; the lock compares a report with exactly these."""
     return {
-        SectionName.EXAMINATION: _facts(header.examination_texts(study, findings)),
-        SectionName.CLINICAL_INFORMATION: _facts(header.clinical_information_texts()),
-        SectionName.TECHNIQUE: _facts(header.technique_texts(study, findings)),
-        SectionName.COMPARISON: _facts(header.comparison_texts(study, findings)),
+        SectionName.EXAMINATION: _facts(header.examination_texts(study, findings, language)),
+        SectionName.CLINICAL_INFORMATION: _facts(header.clinical_information_texts(language)),
+        SectionName.TECHNIQUE: _facts(header.technique_texts(study, findings, language)),
+        SectionName.COMPARISON: _facts(header.comparison_texts(study, findings, language)),
     }
 
 
-def scope_statements(study: Study, findings: Sequence[Finding]) -> tuple[Statement, ...]:
+def scope_statements(study: Study, findings: Sequence[Finding], language: Language) -> tuple[Statement, ...]:
     """What was not assessed in this kind of examination, and the age warning: sentences without a finding."""
     missing, open_ = header.topics(study, findings)
-    texts = []
-    if missing:
-        texts.append(f"Not assessed: {', '.join(t.words for t in missing)}.")
-    if open_:
-        texts.append(f"Not excluded: {', '.join(t.words for t in open_)}.")
+    lists = (("not_assessed", missing), ("not_excluded", open_))
+    texts = [language.text(key, items=_items(topics, language)) for key, topics in lists if topics]
     return tuple(
         Statement(text=t, kind=StatementKind.NOT_ASSESSED, source=Source.WRITER)
-        for t in [*texts, *header.age_texts(study)]
+        for t in [*texts, *header.age_texts(study, language)]
     )
 
 
-def recommendation_statement(findings: Sequence[Finding]) -> Statement:
+def recommendation_statement(findings: Sequence[Finding], language: Language) -> Statement:
     """The one line on guidelines: no class is assigned in this version (CLINICAL 9)."""
     actionable = any(f.actionable for f in reportable(findings))
-    text = NO_GUIDELINE if actionable else NO_RECOMMENDATION
+    text = language.text("no_guideline" if actionable else "no_recommendation")
     return Statement(text=text, kind=StatementKind.GUIDELINE, source=Source.WRITER)
 
 
-def nothing_actionable_statement(study: Study, findings: Sequence[Finding]) -> Statement:
+def nothing_actionable_statement(study: Study, findings: Sequence[Finding], language: Language) -> Statement:
     """What IMPRESSION says without an actionable finding: what is not excluded, never that all is well."""
     missing, _ = header.topics(study, findings)
-    words = ", ".join(t.words for t in missing)
-    text = f"This reading does not exclude disease; not assessed: {words}." if words else NOTHING_ASSESSED
+    items = _items(missing, language)
+    text = language.text("nothing_actionable", items=items) if missing else language.text("nothing_assessed")
     return Statement(text=text, kind=StatementKind.NOT_ASSESSED, source=Source.WRITER)
 
 
@@ -145,12 +144,12 @@ def by_urgency(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _sections(study: Study, findings: Sequence[Finding], book: Phrasebook) -> dict[SectionName, list[Statement]]:
-    facts = {name: list(statements) for name, statements in fact_statements(study, findings).items()}
+    facts = {name: list(said) for name, said in fact_statements(study, findings, book.language).items()}
     return {
         **facts,
         SectionName.FINDINGS: _findings(findings, book),
         SectionName.IMPRESSION: _impression(study, findings, book),
-        SectionName.RECOMMENDATION: [recommendation_statement(findings)],
+        SectionName.RECOMMENDATION: [recommendation_statement(findings, book.language)],
         SectionName.REVIEW_LIST: _review_list(findings, book),
         SectionName.NOT_ASSESSED: _not_assessed(study, findings, book),
     }
@@ -172,7 +171,7 @@ def _impression(study: Study, findings: Sequence[Finding], book: Phrasebook) -> 
     present = by_urgency(f for f in reportable(findings) if f.actionable or f.type != terms.ORGAN_MEASUREMENT)
     statements = [s for f in present for s in impression_statements(f, book)]
     if not any(f.actionable for f in present):
-        statements.append(nothing_actionable_statement(study, findings))
+        statements.append(nothing_actionable_statement(study, findings, book.language))
     return statements
 
 
@@ -187,7 +186,11 @@ def _review_list(findings: Sequence[Finding], book: Phrasebook) -> list[Statemen
 
 def _not_assessed(study: Study, findings: Sequence[Finding], book: Phrasebook) -> list[Statement]:
     listed = [f for f in by_organ(findings) if f.presence in (Presence.NOT_ASSESSED, Presence.ABSENT)]
-    return [unassessed_statement(f, book) for f in listed] + list(scope_statements(study, findings))
+    return [unassessed_statement(f, book) for f in listed] + list(scope_statements(study, findings, book.language))
+
+
+def _items(topics: Sequence[header.Topic], language: Language) -> str:
+    return language.listed([language.topics[t.key] for t in topics])
 
 
 def _facts(texts: Sequence[str]) -> tuple[Statement, ...]:

@@ -18,31 +18,27 @@ from tomoscribe.core import (
 )
 from tomoscribe.findings import rounding
 from tomoscribe.findings.sheet import key_slice
-from tomoscribe.reports.writer.phrases import PHRASES
-from tomoscribe.reports.writer.words import (
-    DENSITIES,
-    DIRECTIONS,
-    QUANTITIES,
-    SITES,
-    capitalized,
-    entity,
-    place,
-    side_word,
-    subject,
-)
+from tomoscribe.reports.writer.language import Language, language_of
+from tomoscribe.reports.writer.words import DIRECTIONS, entity, place, side_word, subject
 
 LESIONS_OF_LUNG = (terms.NODULE, terms.MASS)
 
 
 class Phrasebook:
-    """Chooses among the phrases: the writer's own wording without a seed, a seeded variety with one."""
+    """Chooses among the phrases: the writer's own wording without a seed, a seeded variety with one.
 
-    def __init__(self, seed: int | None = None) -> None:
+    Args:
+        seed: of the variety.
+        language: ISO 639-1 code of the language of the phrases.
+    """
+
+    def __init__(self, seed: int | None = None, language: str = "en") -> None:
         self._random = None if seed is None else random.Random(seed)
+        self.language: Language = language_of(language)
 
     def phrase(self, key: str, **slots: str) -> str:
         """The phrase of that key with its slots filled."""
-        choices = PHRASES[key]
+        choices = self.language.phrases[key]
         chosen = choices[0] if self._random is None else self._random.choice(choices)
         return chosen.format(**slots)
 
@@ -70,9 +66,11 @@ def review_statement(finding: Finding, book: Phrasebook, source: Source = Source
     if finding.probability is not None:
         number = rounding.prose_number(100 * finding.probability, "whole percent")
         parts.append(book.phrase("probability", probability=number))
-    detail = f" ({', '.join(parts)})" if parts else ""
-    text = book.phrase("review", entity=entity(finding), place=place(finding), detail=detail)
-    return _statement(_closed(text, _images(finding, book), finding.note), StatementKind.REVIEW, (finding,), source)
+    language = book.language
+    detail = language.text("in_brackets", parts=_joined(parts, book)) if parts else ""
+    text = book.phrase("review", entity=entity(finding, language), place=place(finding, language), detail=detail)
+    text = _closed(text, book, _images(finding, book), finding.note)
+    return _statement(text, StatementKind.REVIEW, (finding,), source)
 
 
 def review_many_statement(findings: Sequence[Finding], book: Phrasebook) -> Statement:
@@ -82,33 +80,35 @@ def review_many_statement(findings: Sequence[Finding], book: Phrasebook) -> Stat
     text = book.phrase(
         "review_many",
         count=str(len(findings)),
-        entity="nodule",
+        entity=book.language.entities[terms.NODULE],
         low=rounding.prose_number(min(lengths), "length"),
         high=rounding.prose_number(max(lengths), "length"),
     )
-    return _statement(f"{text}.", StatementKind.REVIEW, tuple(findings), Source.WRITER)
+    return _statement(f"{text}{book.language.text('stop')}", StatementKind.REVIEW, tuple(findings), Source.WRITER)
 
 
 def unassessed_statement(finding: Finding, book: Phrasebook, source: Source = Source.WRITER) -> Statement:
     """What NOT_ASSESSED says about a finding without an assessment, or one not present without a licensed negative."""
     key = "unassessed" if finding.presence is Presence.NOT_ASSESSED else "unexcluded"
-    text = book.phrase(key, entity=entity(finding), place=place(finding), note=finding.note or "")
-    return _statement(_closed(text), StatementKind.NOT_ASSESSED, (finding,), source)
+    language = book.language
+    note = language.note(finding.note) if finding.note else ""
+    text = book.phrase(key, entity=entity(finding, language), place=place(finding, language), note=note)
+    return _statement(_closed(text, book), StatementKind.NOT_ASSESSED, (finding,), source)
 
 
 def count_statement(findings: Sequence[Finding], book: Phrasebook) -> Statement:
     """How many nodules and masses there are, per side; at least two."""
     sides = [f.laterality for f in findings]
     both = {f.type for f in findings}
-    entities = "nodules and masses" if len(both) > 1 else ("masses" if both == {terms.MASS} else "nodules")
+    key = "nodules_and_masses" if len(both) > 1 else ("masses" if both == {terms.MASS} else "nodules")
     text = book.phrase(
         "nodule_counts",
         total=str(len(findings)),
-        entities=entities,
+        entities=book.language.text(key),
         right=str(sides.count(Laterality.RIGHT)),
         left=str(sides.count(Laterality.LEFT)),
     )
-    return _statement(_closed(text), StatementKind.FINDING, tuple(findings), Source.WRITER)
+    return _statement(_closed(text, book), StatementKind.FINDING, tuple(findings), Source.WRITER)
 
 
 def finding_text(finding: Finding, book: Phrasebook) -> str:
@@ -116,16 +116,16 @@ def finding_text(finding: Finding, book: Phrasebook) -> str:
     if finding.type == terms.ORGAN_MEASUREMENT:
         return _organ_text(finding, book)
     if finding.type in LESIONS_OF_LUNG:
-        head = ", ".join([_lesion_head(finding, book), *_lobe_parts(finding, book)])
-        text = _with_parts(head, measured_parts(finding, book))
+        head = _joined([_lesion_head(finding, book), *_lobe_parts(finding, book)], book)
+        text = _with_parts(head, measured_parts(finding, book), book)
     elif finding.type == terms.EMPHYSEMA and finding.measurement(terms.LAA_950):
         key = "emphysema" if finding.laterality is Laterality.BILATERAL else "emphysema_of"
-        text = book.phrase(key, place=place(finding), parts=", ".join(measured_parts(finding, book)))
+        text = book.phrase(key, **_place_and_parts(finding, book))
     elif finding.type == terms.WHITE_MATTER_LESIONS:
-        text = book.phrase("lesions", place=place(finding), parts=", ".join(measured_parts(finding, book)))
+        text = book.phrase("lesions", **_place_and_parts(finding, book))
     else:
         text = _plain_text(finding, book)
-    return _closed(text, _images(finding, book), finding.note)
+    return _closed(text, book, _images(finding, book), finding.note)
 
 
 def impression_text(finding: Finding, book: Phrasebook) -> str:
@@ -133,33 +133,48 @@ def impression_text(finding: Finding, book: Phrasebook) -> str:
     if finding.type not in LESIONS_OF_LUNG:
         return finding_text(finding, book)
     parts = _axis_parts(finding, book) + _parts(finding, book, (terms.SOLID_DIAMETER,))
-    head = ", ".join([_lesion_head(finding, book), *_lobe_parts(finding, book)[: int(finding.site in terms.LOBES)]])
-    return _closed(_with_parts(head, parts), _images(finding, book))
+    named = [_lesion_head(finding, book), *_lobe_parts(finding, book)[: int(finding.site in terms.LOBES)]]
+    head = _joined(named, book)
+    return _closed(_with_parts(head, parts, book), book, _images(finding, book))
 
 
 def change_text(finding: Finding, book: Phrasebook) -> str:
     """How a finding changed against its prior; the finding has a change."""
-    change = finding.change
+    change, language = finding.change, book.language
     if change is None:
         return ""
-    date = change.prior_date or "an undated prior study"
-    quantity = QUANTITIES.get(change.measurement, change.measurement.meaning.lower())
-    quantity = f"{quantity} of the {subject(finding)}"
+    date = change.prior_date or language.text("undated_prior")
+    about = subject(finding, language)
     if change.direction is Direction.NEW:
-        return _closed(book.phrase("new", subject=subject(finding), date=date))
+        return _closed(book.phrase("new", subject=about, date=date), book)
+    quantity = language.quantities.get(change.measurement, change.measurement.meaning.lower())
+    slots = {"date": date, "quantity": language.text("quantity_of", quantity=quantity, subject=about)}
     if change.direction is Direction.NOT_COMPARABLE:
-        return _closed(book.phrase("not_comparable", quantity=quantity, date=date, reason=change.reason or ""))
+        reason = language.note(change.reason) if change.reason else ""
+        return _closed(book.phrase("not_comparable", reason=reason, **slots), book)
     now = finding.measurement(change.measurement)
-    slots = {"date": date, "quantity": quantity}
     if now is not None:
-        slots["now"] = " ".join(rounding.prose(now)).strip()
-        slots["prior"] = " ".join(rounding.prose_of(change.prior_value, now.unit)).strip()
+        slots["now"] = _value(rounding.prose(now), language)
+        slots["prior"] = _value(rounding.prose_of(change.prior_value, now.unit), language)
     if change.direction is Direction.STABLE:
-        return _closed(book.phrase("stable" if now else "stable_only", **slots))
+        return _closed(book.phrase("stable" if now else "stable_only", **slots), book)
     direction = book.phrase(DIRECTIONS[change.direction])
+    percent = _percent(finding, language)
+    key = "changed" if now else "changed_only"
+    return _closed(book.phrase(key, direction=direction, percent=percent, **slots), book)
+
+
+def _percent(finding: Finding, language: Language) -> str:
     percent = rounding.change_percent(finding)
-    signed = "" if percent is None else f" ({_signed(rounding.prose_number(float(percent), 'whole percent'))} %)"
-    return _closed(book.phrase("changed" if now else "changed_only", direction=direction, percent=signed, **slots))
+    if percent is None:
+        return ""
+    return language.text("percent", number=_signed(rounding.prose_number(float(percent), "whole percent")))
+
+
+def _value(number_and_unit: tuple[str, str], language: Language) -> str:
+    """A number with its unit word."""
+    number, unit = number_and_unit
+    return f"{number} {language.units.get(unit, unit)}".strip()
 
 
 def measured_parts(finding: Finding, book: Phrasebook) -> list[str]:
@@ -179,34 +194,51 @@ def _statement(text: str, kind: StatementKind, findings: Sequence[Finding], sour
     return Statement(text=text, kind=kind, source=source, finding_uids=tuple(f.tracking_uid for f in findings))
 
 
-def _closed(text: str, images: str = "", note: str | None = None) -> str:
-    whole = f"{text} {images}".rstrip()
-    return capitalized(f"{whole}; {note.rstrip('.')}." if note else f"{whole}.")
+def _closed(text: str, book: Phrasebook, images: str = "", note: str | None = None) -> str:
+    language = book.language
+    whole = f"{text}{language.text('image_joint')}{images}" if images else text
+    if note:
+        whole = f"{whole}{language.text('note_joint')}{language.note(note.rstrip('.'))}"
+    return language.started(f"{whole}{language.text('stop')}")
 
 
-def _with_parts(head: str, parts: Sequence[str]) -> str:
-    return f"{head}: {', '.join(parts)}" if parts and ":" not in head else ", ".join([head, *parts])
+def _joined(parts: Sequence[str], book: Phrasebook) -> str:
+    return book.language.text("part_joint").join(parts)
+
+
+def _with_parts(head: str, parts: Sequence[str], book: Phrasebook) -> str:
+    joint = book.language.text("head_joint")
+    if parts and joint.strip() not in head:
+        return f"{head}{joint}{_joined(parts, book)}"
+    return _joined([head, *parts], book)
+
+
+def _place_and_parts(finding: Finding, book: Phrasebook) -> dict[str, str]:
+    return {"place": place(finding, book.language), "parts": _joined(measured_parts(finding, book), book)}
 
 
 def _lesion_head(finding: Finding, book: Phrasebook) -> str:
     density = finding.attribute(terms.ATTENUATION_CLASS)
-    side = side_word(finding)
-    slots = {"entity": entity(finding), "side": side or ""}
+    language = book.language
+    side = side_word(finding, language)
+    words = language.densities.get(density) if density else None
+    slots = {"entity": entity(finding, language), "side": side or ""}
     if side is None:
-        words = DENSITIES.get(density, "") if density else ""
-        return capitalized(book.phrase("nodule_head_no_side", density=words, **slots).strip())
+        return language.started(book.phrase("nodule_head_no_side", density=words or "", **slots).strip())
     if density is None:
-        return capitalized(book.phrase("nodule_head_plain", **slots))
-    if density not in DENSITIES:
-        return capitalized(book.phrase("nodule_head_undetermined", **slots))
-    return capitalized(book.phrase("nodule_head", density=DENSITIES[density], **slots))
+        return language.started(book.phrase("nodule_head_plain", **slots))
+    if words is None:
+        return language.started(book.phrase("nodule_head_undetermined", **slots))
+    return language.started(book.phrase("nodule_head", density=words, **slots))
 
 
 def _lobe_parts(finding: Finding, book: Phrasebook) -> list[str]:
     lobe = finding.site if finding.site in terms.LOBES else finding.attribute(terms.LOBE)
     if lobe is None:
         return []
-    return [book.phrase("lobe_unknown")] if lobe == terms.NOT_DETERMINED else [book.phrase("lobe", lobe=SITES[lobe])]
+    if lobe == terms.NOT_DETERMINED:
+        return [book.phrase("lobe_unknown")]
+    return [book.phrase("lobe", lobe=book.language.sites[lobe])]
 
 
 def _axis_parts(finding: Finding, book: Phrasebook) -> list[str]:
@@ -239,7 +271,7 @@ def _parts(finding: Finding, book: Phrasebook, names: Sequence[Code]) -> list[st
         key = _PART_KEYS[name]
         if name == terms.VOLUME:
             phrase = "total_volume" if finding.type == terms.WHITE_MATTER_LESIONS else "volume"
-            parts.append(book.phrase(phrase, volume=f"{number} {unit}"))
+            parts.append(book.phrase(phrase, volume=_value((number, unit), book.language)))
         else:
             parts.append(book.phrase(key, **{key: number}))
     return parts
@@ -265,17 +297,20 @@ _ORGAN_KEYS: dict[Code, str] = {
 def _organ_text(finding: Finding, book: Phrasebook) -> str:
     volume = finding.measurement(terms.VOLUME)
     if volume is None:
-        return _closed(_plain_text(finding, book), note=finding.note)
-    words = " ".join(rounding.prose(volume))
-    side = side_word(finding)
+        return _closed(_plain_text(finding, book), book, note=finding.note)
+    words = _value(rounding.prose(volume), book.language)
+    side = side_word(finding, book.language)
     if finding.site == terms.LUNG and side:
         text = book.phrase("organ_side", side=side, volume=words)
     else:
         text = book.phrase(_ORGAN_KEYS.get(finding.site, "organ_lungs"), volume=words)
-    return _closed(text, note=finding.note)
+    return _closed(text, book, note=finding.note)
 
 
 def _plain_text(finding: Finding, book: Phrasebook) -> str:
+    language = book.language
     parts = measured_parts(finding, book)
-    slots = {"entity": capitalized(entity(finding)), "place": place(finding)}
-    return book.phrase("plain", parts=", ".join(parts), **slots) if parts else book.phrase("plain_bare", **slots)
+    slots = {"entity": language.started(entity(finding, language)), "place": place(finding, language)}
+    if not parts:
+        return book.phrase("plain_bare", **slots)
+    return book.phrase("plain", parts=_joined(parts, book), **slots)

@@ -1,8 +1,13 @@
-"""English words of the coded terms, as report sentences use them."""
+"""English words of the coded terms, and how a finding's words are put together in any language."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tomoscribe.core import Code, Direction, Finding, Laterality, terms
+
+if TYPE_CHECKING:
+    from tomoscribe.reports.writer.language import Language
 
 ENTITIES: dict[Code, str] = {
     terms.NODULE: "nodule",
@@ -46,54 +51,57 @@ QUANTITIES: dict[Code, str] = {
     terms.COUNT: "number of lesions",
 }
 DIRECTIONS: dict[Direction, str] = {Direction.INCREASED: "increased", Direction.DECREASED: "decreased"}
+"""Key of the phrase for a direction."""
 _SIDED_SITES = (terms.LUNG, terms.PLEURA, *terms.LOBES)
+_IN_THE_BRAIN = (terms.VENTRICLES, terms.CEREBRAL_WHITE_MATTER, terms.BRAIN)
 
 
-def entity(finding: Finding) -> str:
+def entity(finding: Finding, language: Language) -> str:
     """The noun for a finding's type."""
-    return ENTITIES.get(finding.type, finding.type.meaning.lower())
+    return language.entities.get(finding.type, finding.type.meaning.lower())
 
 
-def side_word(finding: Finding) -> str | None:
-    """``left``, ``right``, ``midline``; None for both sides or no side."""
-    side = finding.laterality
-    return side.value if side in (Laterality.LEFT, Laterality.RIGHT, Laterality.MIDLINE) else None
+def side_word(finding: Finding, language: Language) -> str | None:
+    """``left``, ``right``, ``midline`` before an organ; None for both sides or no side."""
+    return language.sides.get(finding.laterality) if finding.laterality else None
 
 
-def place(finding: Finding) -> str:
-    """Where it is, as a phrase with a leading blank: `` in the left lung``; empty if that says nothing."""
-    site = SITES.get(finding.site, finding.site.meaning.lower())
+def place(finding: Finding, language: Language) -> str:
+    """Where it is, as a phrase that a template takes in (English: with a leading blank); empty if that says nothing."""
+    site = language.sites.get(finding.site, finding.site.meaning.lower())
+    side = side_word(finding, language)
+    both = finding.laterality is Laterality.BILATERAL
+    beside = language.beside.get(finding.laterality, "") if finding.laterality else ""
+    slots = {"site": site, "side": _side(side, language), "beside": beside}
     if finding.type == terms.ORGAN_MEASUREMENT:
-        both = finding.laterality is Laterality.BILATERAL
-        return f" of both {site}s" if both else f" of the {subject_side(finding)}{site}"
+        return language.text("organ_both" if both else "organ", **slots)
     if finding.type == terms.PLEURAL_EFFUSION:
-        beside = {Laterality.BILATERAL: " on both sides", None: ""}
-        return beside.get(finding.laterality, f" on the {side_word(finding)}")
-    if finding.site in (terms.VENTRICLES, terms.CEREBRAL_WHITE_MATTER, terms.BRAIN):
-        side = side_word(finding)
-        return f" on the {side}" if side else ""
-    if finding.laterality is Laterality.BILATERAL:
-        return f" of both {site}s"
-    side = side_word(finding)
-    if side and finding.site in _SIDED_SITES:
-        return f" in the {side} {site.removeprefix(side + ' ')}"
-    return f" in the {site}" if side is None else f" in the {site} on the {side}"
+        return language.text("effusion_both" if both else "effusion_side" if side else "effusion_none", **slots)
+    if finding.site in _IN_THE_BRAIN:
+        return language.text("brain_side", **slots) if side else ""
+    if both:
+        return language.text("both", **slots)
+    if side is None:
+        return "" if finding.type in language.names_its_site else language.text("site", **slots)
+    if finding.site in _SIDED_SITES:
+        return language.text("sided", **(slots | {"site": site.removeprefix(slots["side"])}))
+    return language.text("site_side", **slots)
 
 
-def subject_side(finding: Finding) -> str:
-    """``left `` or ``right `` with a blank behind, empty for both or none."""
-    side = side_word(finding)
-    return f"{side} " if side else ""
-
-
-def subject(finding: Finding) -> str:
+def subject(finding: Finding, language: Language) -> str:
     """Which finding a sentence on its change speaks of: ``left lung nodule``."""
-    side = side_word(finding)
-    if finding.type in (terms.NODULE, terms.MASS) and side:
-        return f"{side} lung {entity(finding)}"
-    return f"{subject_side(finding)}{entity(finding)}"
+    side = side_word(finding, language)
+    beside = _side(language.beside[finding.laterality] if side and finding.laterality else None, language)
+    slots = {"side": _side(side, language), "beside": beside, "entity": entity(finding, language)}
+    lung = finding.type in (terms.NODULE, terms.MASS) and side is not None
+    return language.text("lung_subject" if lung else "subject", **slots)
 
 
 def capitalized(text: str) -> str:
     """First letter in upper case, the rest untouched."""
     return text[:1].upper() + text[1:]
+
+
+def _side(side: str | None, language: Language) -> str:
+    """A side as it stands before a noun, empty for both or none."""
+    return language.text("side", side=side) if side else ""

@@ -22,25 +22,25 @@ from tomoscribe.core import (
     terms,
 )
 from tomoscribe.reports.writer import header
+from tomoscribe.reports.writer.language import language_of
 from tomoscribe.reports.writer.sentences import Phrasebook, change_text
 from tomoscribe.reports.writer.words import capitalized, entity, place
+from tomoscribe.validation.lock_trial.wording import Wording, wording_of
 
 Change = Callable[[Report, random.Random], Report | None]
 """Gives the report with the change, or None when there is nothing in it that can be changed so."""
 
 _LINKED = (SectionName.FINDINGS, SectionName.IMPRESSION, SectionName.REVIEW_LIST)
-_NUMERAL = re.compile(r"(?<![\w.<-])-?\d+(?:\.\d+)?(?![\w-]|\.\d|:|th\b| HU threshold)")
-_PROTECTED = re.compile(r"\d{4}-\d{2}-\d{2}|-950 HU|LAA-950|15th|Perc15|T2|mm3")
-_WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
 
 
 def wrong_number(report: Report, draw: random.Random) -> Report | None:
     """A measured number becomes another one, beyond any rounding."""
+    words = wording_of(report.language)
     places = [
         (section, n, match)
         for section, n, statement in _statements(report, _LINKED)
-        for match in _numerals(statement.text)
-        if not _is_count(statement, match)
+        for match in _numerals(statement.text, words)
+        if not _is_count(statement, match, words)
     ]
     if not places:
         return None
@@ -50,21 +50,11 @@ def wrong_number(report: Report, draw: random.Random) -> Report | None:
     return _with(report, section, n, replace(statement, text=text))
 
 
-_UNITS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (r"(?<=\d) mm(?![\w³3])", (" cm", " ml", " HU")),
-    (r"(?<=\d) mm[3³]", (" ml", " mm", " cc")),
-    (r"(?<=\d) cubic millimeters", (" milliliters", " millimeters")),
-    (r"(?<=\d) (?:ml|mL|cc|milliliters)\b", (" mm3", " mm", " liters")),
-    (r"(?<=\d) (?:HU|Hounsfield units)(?!\w)", (" %", " mm")),
-    (r"(?<=\d)(?: ?%| percent)", (" HU", " ml")),
-)
-
-
 def wrong_unit(report: Report, draw: random.Random) -> Report | None:
     """A number keeps its digits and gets another unit."""
     places = []
     for section, n, statement in _statements(report, _LINKED):
-        for pattern, others in _UNITS:
+        for pattern, others in wording_of(report.language).units:
             for match in re.finditer(pattern, statement.text):
                 digits = re.search(r"[\d.]+$", statement.text[: match.start()])
                 zero = digits is not None and not float(digits.group().strip(".") or 0)
@@ -80,41 +70,31 @@ def wrong_unit(report: Report, draw: random.Random) -> Report | None:
 
 def wrong_side(report: Report, draw: random.Random) -> Report | None:
     """Left becomes right or right becomes left, in a sentence on one finding that names one side."""
+    words = wording_of(report.language)
     places = []
     for section, n, statement in _statements(report, _LINKED):
-        sides = set(re.findall(r"\b(left|right)\b", statement.text.lower()))
+        sides = set(re.findall(words.sides, statement.text.lower()))
         if len(sides) == 1 and _is_sided(report, statement):
             places.append((section, n))
     if not places:
         return None
     section, n = draw.choice(places)
     statement = _at(report, section, n)
-    return _with(report, section, n, replace(statement, text=_swap_sides(statement.text)))
-
-
-_SITES: tuple[tuple[str, str], ...] = (
-    (r"\b(left|right) upper lobe\b", r"\1 lower lobe"),
-    (r"\b(left|right) lower lobe\b", r"\1 upper lobe"),
-    (r"\bright middle lobe\b", "right lower lobe"),
-    (r"\blobe not determined\b|\bthe lobe is not determined\b|\blobe undetermined\b", "upper lobe"),
-    (r"\b(left|right) lung\b(?! volume)", r"\1 upper lobe"),
-    (r"\b([Ll])ungs?\b", "pleura"),
-    (r"\b[Aa]irways?\b|\btracheobronchial tree\b", "brain"),
-    (r"\b[Ii]ntracranial\b", "ventricular"),
-    (r"\b[Vv]entric(?:ular|les)\b", "intracranial"),
-    (r"\b[Bb]rain\b", "intracranial"),
-    (r"\bpleural effusion\b", "consolidation"),
-    (r"\bwhite matter\b", "ventricles"),
-)
+    return _with(
+        report,
+        section,
+        n,
+        replace(statement, text=re.sub(words.sides, lambda m: words.swaps[m.group()], statement.text)),
+    )
 
 
 def wrong_site(report: Report, draw: random.Random) -> Report | None:
     """Another lobe or organ, or a lobe where none was determined."""
     places = []
     for section, n, statement in _statements(report, _LINKED):
-        for pattern, other in _SITES:
+        for pattern, other, guard in wording_of(report.language).sites:
             changed = re.sub(pattern, other, statement.text, count=1)
-            if changed != statement.text and _site_is_false(report, statement, pattern):
+            if changed != statement.text and _site_is_false(report, statement, guard):
                 places.append((section, n, changed))
                 break
     if not places:
@@ -123,12 +103,12 @@ def wrong_site(report: Report, draw: random.Random) -> Report | None:
     return _with(report, section, n, replace(_at(report, section, n), text=capitalized(text)))
 
 
-def _site_is_false(report: Report, statement: Statement, pattern: str) -> bool:
-    """Not for 'lung' in a sentence on a finding whose determined lobe the change would name by chance."""
+def _site_is_false(report: Report, statement: Statement, guard: str) -> bool:
+    """Not in a sentence on a finding whose determined lobe, or whose brain, the change would name by chance."""
     finding = report.finding(statement.finding_uids[0])
-    if "lung" in pattern:
+    if guard == "lung":
         return finding.site not in terms.LOBES
-    return "rain" not in pattern or finding.type == terms.ORGAN_MEASUREMENT
+    return guard != "brain" or finding.type == terms.ORGAN_MEASUREMENT
 
 
 def wrong_presence(report: Report, draw: random.Random) -> Report | None:
@@ -139,52 +119,38 @@ def wrong_presence(report: Report, draw: random.Random) -> Report | None:
     section, n = draw.choice(places)
     statement = _at(report, section, n)
     finding = report.finding(statement.finding_uids[0])
-    name, where = entity(finding), place(finding)
+    words, language = wording_of(report.language), language_of(report.language)
     lowered = statement.text[0].lower() + statement.text[1:]
-    denied = [
-        f"No {name}{where}.",
-        f"There is no {name}{where}.",
-        f"No {lowered}",
-        f"The {name}{where} is no longer seen.",
-    ]
-    doubted = [f"Possible {name}{where}.", f"Possible {lowered}"]
-    asserted = [f"{capitalized(name)}{where}.", f"There is a {name}{where}."]
-    texts = denied + (asserted if finding.presence is Presence.UNCERTAIN else doubted)
-    return _with(report, section, n, replace(statement, text=draw.choice(texts)))
+    name = entity(finding, language)
+    slots = {"name": name, "name_c": language.started(name), "where": place(finding, language), "sentence": lowered}
+    other = words.asserted if finding.presence is Presence.UNCERTAIN else words.doubted
+    text = draw.choice((*words.denied, *other)).format(**slots)
+    return _with(report, section, n, replace(statement, text=text))
 
 
 def wrong_count(report: Report, draw: random.Random) -> Report | None:
     """Another number of lesions."""
+    words = wording_of(report.language)
     places = [
         (section, n, match)
         for section, n, statement in _statements(report, _LINKED)
         for match in [
-            *_numerals(statement.text),
-            *re.finditer(rf"\b(?:{'|'.join(_WORDS[2:])})\b", statement.text.lower()),
+            *_numerals(statement.text, words),
+            *re.finditer(words.count_word, statement.text.lower()),
         ]
-        if _is_count(statement, match) and _counts_something(report, statement)
+        if _is_count(statement, match, words) and _counts_something(report, statement)
     ]
     if not places:
         return None
     section, n, match = draw.choice(places)
     statement = _at(report, section, n)
     old = match.group()
-    number = _WORDS.index(old.lower()) if old.lower() in _WORDS else int(old)
+    spelled = words.count_words
+    number = spelled.index(old.lower()) if old.lower() in spelled else int(old)
     other = draw.choice([k for k in range(max(number - 2, 1), number + 4) if k != number])
-    new = str(other) if old.isdigit() else (_WORDS[other] if other < len(_WORDS) else str(other))
+    new = str(other) if old.isdigit() else (spelled[other] if other < len(spelled) else str(other))
     text = capitalized(statement.text[: match.start()] + new + statement.text[match.end() :])
     return _with(report, section, n, replace(statement, text=text))
-
-
-_OPPOSITES: tuple[tuple[str, str], ...] = (
-    (r"\bhas increased\b|\bhas grown\b|\bhas enlarged\b|\bincreased\b", "decreased"),
-    (r"\bhas become smaller\b|\bhas decreased\b|\bdecreased\b", "increased"),
-    (r"\bgrowth nor regression\b", "change in shape"),
-    (r"\b[Ee]nlarging\b", "shrinking"),
-    (r"\bgrowth\b", "regression"),
-    (r"\b[Pp]artial regression\b|\bregression\b|\breduction\b", "growth"),
-    (r"\b[Uu]nchanged\b|\b[Ss]table\b|\bthe same as\b", "increased"),
-)
 
 
 def wrong_direction(report: Report, draw: random.Random) -> Report | None:
@@ -197,7 +163,7 @@ def wrong_direction(report: Report, draw: random.Random) -> Report | None:
         return None
     section, n = draw.choice(places)
     statement = _at(report, section, n)
-    for pattern, other in _OPPOSITES:
+    for pattern, other in wording_of(report.language).opposites:
         changed = re.sub(pattern, other, statement.text)
         if changed != statement.text:
             return _with(report, section, n, replace(statement, text=capitalized(changed)))
@@ -212,8 +178,9 @@ def _other_change(report: Report, statement: Statement, draw: random.Random) -> 
     moved = (Direction.INCREASED, Direction.DECREASED, Direction.STABLE)
     other = draw.choice([d for d in moved if d is not change.direction])
     measured = finding.measurement(change.measurement)
+    book = Phrasebook(language=report.language)
     prior = change.prior_value or (measured.value if measured else 1.0)
-    return change_text(replace(finding, change=replace(change, direction=other, prior_value=prior)), Phrasebook())
+    return change_text(replace(finding, change=replace(change, direction=other, prior_value=prior)), book)
 
 
 def finding_deleted(report: Report, draw: random.Random) -> Report | None:
@@ -258,21 +225,18 @@ def contradiction(report: Report, draw: random.Random) -> Report | None:
 
 
 def _wrong_class(report: Report, draw: random.Random) -> Report | None:
+    words = wording_of(report.language)
     places = [
-        (s, n)
-        for s, n, t in _statements(report, (SectionName.IMPRESSION,))
-        if re.search(r"\b(part-solid|solid|ground-glass) (nodule|mass|lung)", t.text.lower())
+        (s, n) for s, n, t in _statements(report, (SectionName.IMPRESSION,)) if re.search(words.classed, t.text.lower())
     ]
     if not places:
         return None
     section, n = draw.choice(places)
     statement = _at(report, section, n)
     text = statement.text.lower()
-    old = next(w for w in ("part-solid", "ground-glass", "solid") if w in text)
-    new = {"part-solid": "solid", "ground-glass": "part-solid", "solid": "ground-glass"}[old]
-    return _with(
-        report, section, n, replace(statement, text=capitalized(text.replace(old, new, 1).replace(" hu", " HU")))
-    )
+    old = next(w for w in words.classes if w in text)
+    changed = text.replace(old, words.classes[old], 1).replace(" hu", " HU")
+    return _with(report, section, n, replace(statement, text=capitalized(changed)))
 
 
 def _denied_elsewhere(report: Report, draw: random.Random) -> Report | None:
@@ -283,26 +247,14 @@ def _denied_elsewhere(report: Report, draw: random.Random) -> Report | None:
     section, n = draw.choice(places)
     statement = _at(report, section, n)
     finding = report.finding(statement.finding_uids[0])
-    text = f"No {entity(finding)}{place(finding)}."
+    language = language_of(report.language)
+    denial = wording_of(report.language).denied[0]
+    text = denial.format(name=entity(finding, language), where=place(finding, language))
     added = replace(statement, text=text)
     sections = tuple(replace(s, statements=(*s.statements, added)) if s.name is section else s for s in report.sections)
     return replace(report, sections=sections)
 
 
-_NORMAL = (
-    "The {organ} {is_are} normal.",
-    "{organ_c} {is_are} unremarkable.",
-    "No abnormality of the {organ}.",
-    "Normal {organ}.",
-    "The {organ} {is_are} clear.",
-)
-_ABSENT = (
-    "No {organ}.",
-    "There is no {organ}.",
-    "{organ_c} is excluded.",
-    "No evidence of {organ}.",
-    "{organ_c}: none.",
-)
 _DISEASES = (
     "pulmonary_embolism",
     "pneumothorax",
@@ -318,11 +270,11 @@ def unassessed_normal(report: Report, draw: random.Random) -> Report | None:
     """An organ that nothing assessed is called normal, or a disease that nothing looked for absent."""
     brain = any(f.site == terms.BRAIN for f in report.findings)
     topic = draw.choice(header.NOT_ASSESSED[header.Exam.MR_BRAIN if brain else header.Exam.CT_CHEST])
-    phrases = _ABSENT if topic.key in _DISEASES else _NORMAL
-    plural = topic.words.endswith("s")
-    text = draw.choice(phrases).format(
-        organ=topic.words, organ_c=capitalized(topic.words), is_are="are" if plural else "is"
-    )
+    words = wording_of(report.language)
+    phrases = words.absent if topic.key in _DISEASES else words.normal
+    organ = language_of(report.language).topics[topic.key]
+    is_are = "are" if organ.endswith("s") else "is"
+    text = draw.choice(phrases).format(organ=organ, organ_c=capitalized(organ), is_are=is_are)
     name = draw.choice((SectionName.FINDINGS, SectionName.IMPRESSION, SectionName.NOT_ASSESSED))
     kind = StatementKind.NOT_ASSESSED
     uids: tuple[str, ...] = ()
@@ -382,23 +334,16 @@ def _without(report: Report, dropped: Sequence[tuple[SectionName, int]]) -> Repo
     return replace(report, sections=sections)
 
 
-def _numerals(text: str) -> Iterator[re.Match[str]]:
-    protected = [m.span() for m in _PROTECTED.finditer(text)]
-    for match in _NUMERAL.finditer(text):
-        if not any(a <= match.start() < b for a, b in protected) and "because" not in text[: match.start()]:
+def _numerals(text: str, words: Wording) -> Iterator[re.Match[str]]:
+    protected = [m.span() for m in re.finditer(words.protected, text)]
+    for match in re.finditer(words.numeral, text):
+        if not any(a <= match.start() < b for a, b in protected) and words.reason not in text[: match.start()]:
             yield match
 
 
-_COUNTED = re.compile(
-    r"^\s*(?:separate |pulmonary |solid |lung |possible |white matter )*(?:lesions|nodules|masses|foci|"
-    r"in the (?:left|right) lung\b)"
-)
-_COUNTING = re.compile(r"(?:number of (?:lung |pulmonary )?(?:nodules|lesions)|total of):?\s*$", re.IGNORECASE)
-
-
-def _is_count(statement: Statement, match: re.Match[str]) -> bool:
-    text = statement.text
-    return bool(_COUNTED.match(text[match.end() :]) or _COUNTING.search(text[: match.start()]))
+def _is_count(statement: Statement, match: re.Match[str], words: Wording) -> bool:
+    before, behind = statement.text[: match.start()], statement.text[match.end() :]
+    return bool(re.match(words.counted, behind) or re.search(words.counting, before))
 
 
 def _counts_something(report: Report, statement: Statement) -> bool:
@@ -419,11 +364,6 @@ def _another(old: str, draw: random.Random) -> str:
 def _is_sided(report: Report, statement: Statement) -> bool:
     findings: list[Finding] = [report.finding(u) for u in statement.finding_uids]
     return len(findings) == 1 and findings[0].laterality in (Laterality.LEFT, Laterality.RIGHT)
-
-
-def _swap_sides(text: str) -> str:
-    other = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
-    return re.sub(r"\b(left|right|Left|Right)\b", lambda m: other[m.group()], text)
 
 
 def _is_single_disease(report: Report, statement: Statement) -> bool:

@@ -27,9 +27,9 @@ from tomoscribe.core import (
 )
 from tomoscribe.findings import rounding
 from tomoscribe.reports.writer import header
-from tomoscribe.reports.writer.words import DENSITIES, capitalized
+from tomoscribe.reports.writer.language import Language, language_of
+from tomoscribe.validation.lock_trial.wording import wording_of
 
-_COUNT_WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
 _SLOT_OF: dict[Code, tuple[str, str]] = {
     terms.LONG_AXIS: ("long", "length"),
     terms.SHORT_AXIS: ("short", "length"),
@@ -78,9 +78,11 @@ class Paraphraser:
         path: the frozen templates.
         split: ``dev`` or ``held_out``.
         seed: of the choice among templates.
+        language: of the templates.
     """
 
-    def __init__(self, path: Path, split: str, seed: int) -> None:
+    def __init__(self, path: Path, split: str, seed: int, language: str = "en") -> None:
+        self._language = language_of(language)
         self._templates = load_templates(path)
         self._split = split
         self._random = random.Random(f"{split} {seed}")
@@ -109,7 +111,7 @@ class Paraphraser:
         kind = _template_kind(statement, section, findings)
         if kind is None:
             return statement
-        slots = _count_slots(findings) if kind == "nodules_count" else _slots(findings[0])
+        slots = (_count_slots if kind == "nodules_count" else _first_slots)(findings, self._language)
         return self._filled(statement, kind, slots)
 
     def _unlinked(self, statement: Statement, section: SectionName, report: Report, study: Study) -> Statement:
@@ -117,7 +119,7 @@ class Paraphraser:
             return self._filled(statement, "no_prior", {})
         if section is SectionName.NOT_ASSESSED:
             for topics in header.topics(study, report.findings):
-                items = ", ".join(t.words for t in topics)
+                items = self._language.listed([self._language.topics[t.key] for t in topics])
                 if len(topics) > 1 and items in statement.text:
                     return self._filled(statement, "not_assessed_list", {"items": items})
         return statement
@@ -125,7 +127,7 @@ class Paraphraser:
     def _lungs(self, statements: Sequence[Statement], report: Report) -> Statement:
         findings = [report.finding(s.finding_uids[0]) for s in statements]
         names = {Laterality.RIGHT: "right_ml", Laterality.LEFT: "left_ml", Laterality.BILATERAL: "total_ml"}
-        slots = {names[f.laterality]: _slots(f)["ml"] for f in findings if f.laterality}
+        slots = {names[f.laterality]: _slots(f, self._language)["ml"] for f in findings if f.laterality}
         joint = replace(statements[0], finding_uids=tuple(f.tracking_uid for f in findings))
         return self._filled(joint, "lung_volumes", slots)
 
@@ -134,7 +136,7 @@ class Paraphraser:
         fitting = [t for t in texts if {f for _, f, _, _ in string.Formatter().parse(t) if f} <= set(slots)]
         if not fitting:
             return statement
-        text = capitalized(self._random.choice(fitting).format(**slots))
+        text = self._language.started(self._random.choice(fitting).format(**slots))
         return replace(statement, text=text, source=Source.DECODER)
 
 
@@ -173,7 +175,11 @@ def _finding_kind(finding: Finding, suffix: str) -> str | None:
     return f"nodule_finding{special or ''}" if suffix == "finding" else "nodule_impression"
 
 
-def _slots(finding: Finding) -> dict[str, str]:
+def _first_slots(findings: Sequence[Finding], language: Language) -> dict[str, str]:
+    return _slots(findings[0], language)
+
+
+def _slots(finding: Finding, language: Language) -> dict[str, str]:
     slots = {}
     for name, (slot, family) in _SLOT_OF.items():
         measurement = finding.measurement(name)
@@ -187,16 +193,16 @@ def _slots(finding: Finding) -> dict[str, str]:
     if count is not None:
         slots["count"] = str(int(count.value))
     density = finding.attribute(terms.ATTENUATION_CLASS)
-    if density in DENSITIES:
-        slots["attenuation"] = DENSITIES[density]
+    if density is not None and density in language.densities:
+        slots["attenuation"] = language.densities[density]
     if finding.laterality in (Laterality.LEFT, Laterality.RIGHT):
-        slots["side"] = finding.laterality.value
+        slots["side"] = language.sides[finding.laterality]
     for image in finding.evidence[:1]:
         slots |= {"series": str(image.series_number), "image": str(image.instance_number)}
-    return slots | _other_slots(finding)
+    return slots | _other_slots(finding, language)
 
 
-def _other_slots(finding: Finding) -> dict[str, str]:
+def _other_slots(finding: Finding, language: Language) -> dict[str, str]:
     slots = {}
     if finding.change is not None:
         slots["prior_long"] = rounding.prose_number(finding.change.prior_value, "length")
@@ -204,14 +210,15 @@ def _other_slots(finding: Finding) -> dict[str, str]:
     if finding.probability is not None:
         slots["probability"] = rounding.prose_number(100 * finding.probability, "whole percent")
     if finding.note:
-        slots["reason"] = finding.note
+        slots["reason"] = language.note(finding.note)
     return slots
 
 
-def _count_slots(findings: Sequence[Finding]) -> dict[str, str]:
+def _count_slots(findings: Sequence[Finding], language: Language) -> dict[str, str]:
     largest = max(findings, key=_long)
-    slots = {"count": str(len(findings)), "count_word": _COUNT_WORDS[len(findings)]}
-    return slots | {k: v for k, v in _slots(largest).items() if k in ("long", "side")}
+    spelled = wording_of(language.code).count_words
+    slots = {"count": str(len(findings)), "count_word": spelled[len(findings)]}
+    return slots | {k: v for k, v in _slots(largest, language).items() if k in ("long", "side")}
 
 
 def _long(finding: Finding) -> float:

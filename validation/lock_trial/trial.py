@@ -1,6 +1,6 @@
 """The counted trial of the evidence lock: planted changes caught, untouched reports let through.
 
-Run as ``python -m tomoscribe.validation.lock_trial --paraphrases FILE``.
+Run as ``python -m tomoscribe.validation.lock_trial --paraphrases FILE [--language zh]``.
 """
 
 from __future__ import annotations
@@ -21,24 +21,33 @@ from tomoscribe.validation.lock_trial.patients import PROVENANCE, Case, random_c
 ReportSource = Callable[[Case, int], Report]
 """(case, seed) to a report that claims nothing false and leaves nothing out."""
 
-DEV, HELD_OUT = "paraphrase dev", "paraphrase held out"
+PHRASINGS, DEV, HELD_OUT = "writer, other phrasings", "paraphrase dev", "paraphrase held out"
 
 
-def writer_source(case: Case, seed: int) -> Report:
+def writer_source(language: str = "en") -> ReportSource:
     """The writer's own wording."""
-    return write_report(case.study, case.findings, provenance=PROVENANCE)
-
-
-def phrasing_source(case: Case, seed: int) -> Report:
-    """The writer with seeded phrasings: stands in where no decoder is given."""
-    return write_report(case.study, case.findings, provenance=PROVENANCE, phrasing_seed=seed)
-
-
-def paraphrase_source(path: Path, split: str) -> ReportSource:
-    """Frozen paraphrases of one split in place of the writer's sentences."""
 
     def source(case: Case, seed: int) -> Report:
-        return Paraphraser(path, split, seed).report(writer_source(case, seed), case.study)
+        return write_report(case.study, case.findings, provenance=PROVENANCE, language=language)
+
+    return source
+
+
+def phrasing_source(language: str = "en") -> ReportSource:
+    """The writer with seeded phrasings: stands in where no decoder is given."""
+
+    def source(case: Case, seed: int) -> Report:
+        return write_report(case.study, case.findings, provenance=PROVENANCE, phrasing_seed=seed, language=language)
+
+    return source
+
+
+def paraphrase_source(path: Path, split: str, language: str = "en") -> ReportSource:
+    """Frozen paraphrases of one split in place of the writer's sentences."""
+    written = writer_source(language)
+
+    def source(case: Case, seed: int) -> Report:
+        return Paraphraser(path, split, seed, language).report(written(case, seed), case.study)
 
     return source
 
@@ -115,17 +124,17 @@ def _difference(report: Report, changed: Report) -> str:
 
 
 def default_sources(
-    paraphrases: Path, decoder: ReportSource | None = None, *, total: int = 1000
+    paraphrases: Path, decoder: ReportSource | None = None, *, total: int = 1000, language: str = "en"
 ) -> dict[str, tuple[ReportSource, int]]:
     """A third writer, a third decoder, a third paraphrases (half of them held out)."""
     third = total // 3
     held_out = third // 2
-    name, source = ("decoder", decoder) if decoder is not None else ("writer, other phrasings", phrasing_source)
+    name, source = ("decoder", decoder) if decoder is not None else (PHRASINGS, phrasing_source(language))
     return {
-        "writer": (writer_source, total - 2 * third),
+        "writer": (writer_source(language), total - 2 * third),
         name: (source, third),
-        DEV: (paraphrase_source(paraphrases, "dev"), third - held_out),
-        HELD_OUT: (paraphrase_source(paraphrases, "held_out"), held_out),
+        DEV: (paraphrase_source(paraphrases, "dev", language), third - held_out),
+        HELD_OUT: (paraphrase_source(paraphrases, "held_out", language), held_out),
     }
 
 
