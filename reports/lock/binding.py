@@ -73,6 +73,7 @@ def bind(claims: Claims, nodes: Sequence[Node], superlative_from: Node | None, *
     _twin_names(nodes)
     _when(nodes)
     chunks = list(_chunks(nodes))
+    _leading_dates(chunks)
     _flexible_markers(claims, chunks)
     _names(claims, chunks)
     _low_attenuation(claims, nodes)
@@ -244,6 +245,14 @@ def _chunks(nodes: Sequence[Node]) -> Iterator[_Chunk]:
         else:
             here.append(node)
     yield _Chunk(nodes=here, opened=opened)
+
+
+def _leading_dates(chunks: Sequence[_Chunk]) -> None:
+    """'2023-01-05 the nodule measured 10 mm': the one number of a phrase that begins with a date is the prior's."""
+    for chunk in chunks:
+        if chunk.nodes and chunk.nodes[0].kind is Kind.DATE and len(chunk.quantities) == 1:
+            quantity = chunk.quantities[0]
+            quantity.when = quantity.when or When.PRIOR
 
 
 def _flexible_markers(claims: Claims, chunks: Sequence[_Chunk]) -> None:

@@ -33,6 +33,19 @@ _NTH_SERIES = re.compile(r"第\s*(\d+)\s*(?:个)?序列")
 _PERCENT_BEFORE = re.compile(r"百分之\s*(\d+(?:\.\d+)?)")
 _MINUS_WORD = re.compile(r"负(?=\d)")
 _TIMES = re.compile(r"(?<=[\dm])\s*x\s*(?=\d)")
+_REWORDED: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"两(?=肺|侧)"), "双"),
+    (re.compile(r"全肺"), "双肺"),
+    (re.compile(r"双肺(?=共|合计|总)"), "肺"),
+    (re.compile(r"部分实性"), " 部分实性"),
+    (re.compile(r"(?:未能|无法|没有|不能|未)对([^,:;。()]+?)(?:进行|作出|作|做|予以)(?:评估|评价)"), r"\1未评估"),
+    (re.compile(r"以([^,:;。()]{1,8}?)者?为最大"), r"最大者\1"),
+    (
+        re.compile(r"左、右肺(体积|容积)?分别(?:为|约)?(\d[^,:;。()和、]*)(?:和|、)(\d[^,:;。()和、]*)"),
+        r"左肺\1\2,右肺\1\3",
+    ),
+)
+"""What is said in an order that the grammar does not know, in one that it does."""
 _NUMBER = re.compile(r"(?<![a-z0-9.])[+-]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?")
 _LATIN = re.compile(r"[a-z]+\d*")
 _PUNCTUATION = {
@@ -58,7 +71,8 @@ def normalized(text: str) -> str:
     text = _NTH_SERIES.sub(r"序列\1 ", _NTH_IMAGE.sub(r"图像\1 ", text))
     text = _PERCENT_BEFORE.sub(r"\1%", text)
     text = _TIMES.sub(" x ", _MINUS_WORD.sub("-", text))
-    text = text.replace("部分实性", " 部分实性")
+    for pattern, other in _REWORDED:
+        text = pattern.sub(other, text)
     return re.sub(r"\s+", " ", text).strip()
 
 
