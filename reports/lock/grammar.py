@@ -16,6 +16,7 @@ from tomoscribe.reports.lock.lexicon import Kind, Tag, tables_of
 from tomoscribe.reports.lock.token import Token
 
 _DENIABLE = frozenset({Tag.DETERMINED, Tag.ASSESSED, Tag.CONFIRMED})
+_ATTENUATIONS = (lexicon.ATTENUATION, terms.MEAN_ATTENUATION)
 _REACH = 6
 """How many words may lie between a negation and the verb it denies."""
 _CHUNK_ENDS = (Kind.COMMA, Kind.COLON, Kind.OPEN, Kind.CLOSE, Kind.STOP)
@@ -67,7 +68,26 @@ def _resolve_negations(stream: list[Token]) -> list[Token]:
             _absorb_undetermined(stream, n)
         if token.kind is Kind.NEGATION and stream[n].kind is Kind.NEGATION:
             _absorb_negation(stream, n)
+    for n, token in enumerate(stream):
+        if token.kind in (Kind.LOBE_UNKNOWN, Kind.DENSITY_UNKNOWN):
+            _absorb_twin(stream, n)
     return stream
+
+
+def _absorb_twin(stream: list[Token], n: int) -> None:
+    """'lobe and attenuation class not determined': what 'and' ties to the one is denied with it."""
+    for step in (-1, 1):
+        between = []
+        m = n + step
+        while 0 <= m < len(stream) and stream[m].kind in (Kind.NEUTRAL, Kind.AND):
+            between.append(stream[m].kind)
+            m += step
+        if not 0 <= m < len(stream) or Kind.AND not in between:
+            continue
+        if stream[m].kind is Kind.LOBE:
+            _mark(stream, (m,), Kind.LOBE_UNKNOWN)
+        elif stream[m].kind is Kind.QUANTITY and stream[m].value in _ATTENUATIONS:
+            _mark(stream, (m,), Kind.DENSITY_UNKNOWN)
 
 
 def _absorb_neither(stream: list[Token]) -> None:
@@ -78,7 +98,7 @@ def _absorb_neither(stream: list[Token]) -> None:
         if not (Tag.NEITHER in words[0].tags and Tag.NOR in words[2].tags and Tag.DETERMINED in words[4].tags):
             continue
         kinds = {words[1].kind, words[3].kind}
-        attenuation = any(w.value in (lexicon.ATTENUATION, terms.MEAN_ATTENUATION) for w in (words[1], words[3]))
+        attenuation = any(w.value in _ATTENUATIONS for w in (words[1], words[3]))
         if kinds == {Kind.LOBE, Kind.QUANTITY} and attenuation:
             _mark(stream, five, Kind.LOBE_UNKNOWN)
             stream[five[2]] = replace(stream[five[2]], kind=Kind.DENSITY_UNKNOWN)
@@ -132,7 +152,7 @@ def _undetermined_subject(stream: list[Token], chunk: range, n: int, m: int) -> 
             return None
         if stream[c].kind is Kind.LOBE:
             return c, Kind.LOBE_UNKNOWN
-        if stream[c].kind is Kind.QUANTITY and stream[c].value in (lexicon.ATTENUATION, terms.MEAN_ATTENUATION):
+        if stream[c].kind is Kind.QUANTITY and stream[c].value in _ATTENUATIONS:
             return c, Kind.DENSITY_UNKNOWN
     return None
 

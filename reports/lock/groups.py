@@ -118,14 +118,15 @@ def _lesion_counts(findings: Sequence[Finding], claims: Claims, report: Sequence
         same = list(findings)
     for count in claims.counts:
         for pool, what in ((findings, "linked"), (same, "in the report")):
-            number = sum(not count.sides or f.laterality in count.sides for f in pool)
+            everywhere = not count.sides or Laterality.BILATERAL in count.sides
+            number = sum(everywhere or f.laterality in count.sides for f in pool)
             if count.number != number:
                 found.append(Problem(fault=Fault.WRONG_COUNT, words=f"{count.number} claimed, {number} {what}"))
     return found
 
 
 def _lesion_sides(findings: Sequence[Finding], claims: Claims) -> list[Problem]:
-    counted = {s for c in claims.counts for s in c.sides}
+    counted = {s for c in claims.counts for s in c.sides} - {Laterality.BILATERAL}
     sides = {f.laterality for f in findings}
     found = []
     for claim in claims.sides:
