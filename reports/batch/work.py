@@ -1,0 +1,159 @@
+"""Reading one study of a batch, wherever that runs: this process, another one, an actor on a cluster."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import secrets
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from tomoscribe.core import Reading, Volume
+from tomoscribe.core.errors import ConfigError, MissingExtraError, OutputError, TomoscribeError, WeightsError
+from tomoscribe.reports.batch.folder import RunFolder, Settings, write_atomically
+from tomoscribe.reports.batch.records import (
+    Status,
+    StudyRecord,
+    StudyTask,
+    folder_name,
+    now,
+    reason_of,
+    series_rows,
+    summary_of,
+    summary_of_study,
+)
+from tomoscribe.reports.batch.sources import has_changed
+
+
+class StudyWorker:
+    """Holds one ``StudyReader`` and reads studies with it, one after the other.
+
+    Args:
+        root: the output folder of the run.
+        threads: of the networks; None leaves them as they are.
+    """
+
+    def __init__(self, root: Path, settings: Settings, threads: int | None = None) -> None:
+        from tomoscribe.reports.reader import StudyReader
+
+        if threads is not None:
+            limit_threads(threads)
+        self._folder = RunFolder(root)
+        self._reader = StudyReader(device=settings.device, text=settings.text)
+
+    def work(self, task: StudyTask) -> StudyRecord:
+        """Reads a study and moves its results to their place; whatever is wrong with it ends in the record."""
+        attempt = _Attempt(task)
+        staged = self._folder.staging / f"{folder_name(task.study.study_uid)}.{secrets.token_hex(6)}"
+        try:
+            return self._read(attempt, staged)
+        except TomoscribeError as error:
+            if _stops_all(error):
+                return attempt.record(Status.STOPPED, error=error.line())
+            if has_changed(task):
+                return attempt.record(Status.CHANGED)
+            return attempt.record(Status.SET_ASIDE, error=reason_of(error))
+        except OSError as error:
+            return attempt.record(Status.STOPPED, error=f"the results cannot be written: {error.strerror or error}")
+        except MemoryError:
+            return attempt.record(Status.SET_ASIDE, error="this machine has no memory left for the study.")
+        except Exception as error:  # noqa: BLE001 - a defect met in one study must not stop the others
+            return attempt.record(Status.SET_ASIDE, error=_defect(error))
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+
+    def _read(self, attempt: _Attempt, staged: Path) -> StudyRecord:
+        from tomoscribe.encoders.dicom import read_headers
+        from tomoscribe.reports.export import write_results
+
+        task = attempt.task
+        if has_changed(task):
+            return attempt.record(Status.CHANGED)
+        reading = self._reader.read(task.study, progress=attempt.progress)
+        attempt.stage = "writing results"
+        volumes = self._reader.volumes(task.study)
+        headers = {s.series_uid: read_headers(s) for s in task.study.series if s.series_uid in volumes}
+        write_results(reading, volumes, headers, staged)
+        if has_changed(task):
+            return attempt.record(Status.CHANGED)
+        self._publish(task, reading, volumes, staged)
+        attempt.stage = "done"
+        return attempt.record(Status.DONE, reading=reading, read_uids=frozenset(volumes))
+
+    def _publish(self, task: StudyTask, reading: Reading, volumes: Mapping[str, Volume], staged: Path) -> None:
+        """The thumbnail first: a study whose results are there has one."""
+        from tomoscribe.reports.batch.thumbnail import thumbnail
+
+        name = folder_name(task.study.study_uid)
+        write_atomically(self._folder.thumbnails / f"{name}.jpg", thumbnail(reading, volumes))
+        self._folder.publish(staged, name, replace=task.replaces)
+
+
+class _Attempt:
+    """One try at one study: its clock, and the stage it has reached."""
+
+    def __init__(self, task: StudyTask) -> None:
+        self.task = task
+        self.stage = "start"
+        self._start = time.perf_counter()
+
+    def progress(self, stage: str, fraction: float) -> None:
+        self.stage = stage
+
+    def record(
+        self,
+        status: Status,
+        *,
+        error: str | None = None,
+        reading: Reading | None = None,
+        read_uids: frozenset[str] = frozenset(),
+    ) -> StudyRecord:
+        study = self.task.study
+        return StudyRecord(
+            study_uid=study.study_uid,
+            status=status,
+            stage=self.stage,
+            fingerprint=self.task.fingerprint,
+            seconds=round(time.perf_counter() - self._start, 3),
+            peak_memory_bytes=_peak_memory_bytes(),
+            rss_bytes=int(psutil.Process().memory_info().rss),
+            folder=folder_name(study.study_uid) if status is Status.DONE else None,
+            error=error,
+            worker=f"{os.getpid()}@{platform.node()}",
+            finished=now(),
+            series=series_rows(study, read_uids),
+            summary=summary_of_study(study) if reading is None else summary_of(reading),
+        )
+
+
+def _stops_all(error: TomoscribeError) -> bool:
+    """Whether the next study would fail of the same: a full disk, a device that is not there, altered weights."""
+    if isinstance(error, OutputError):
+        return isinstance(error.__cause__, OSError)
+    return isinstance(error, (ConfigError, MissingExtraError, WeightsError))
+
+
+def limit_threads(threads: int) -> None:
+    """So many threads for the networks of this process."""
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def _peak_memory_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _defect(error: Exception) -> str:
+    """Where tomoscribe failed; not the message, which may quote values of the header."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "tomoscribe" in f.filename.replace("\\", "/")]
+    frame = frames[-1] if frames else traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(frame.filename).stem}.{frame.name}, line {frame.lineno}"
+    return f"a defect of tomoscribe: {type(error).__name__} in {place}. Report it; the other studies are not concerned."
