@@ -100,6 +100,10 @@ class ProcessPool:
         self._context = multiprocessing.get_context("spawn")
         self._workers = [self._start() for _ in range(num_workers)]
 
+    def processes(self) -> tuple[Any, ...]:
+        """The processes that read now."""
+        return tuple(w.process for w in self._workers)
+
     def free(self) -> int:
         return sum(w.task is None for w in self._workers)
 

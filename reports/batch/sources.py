@@ -169,6 +169,8 @@ def _unpacking_to(folder: Path) -> Iterator[None]:
 
 def _in_zip(path: Path, place: Path, progress: Progress | None) -> list[Study]:
     """The studies of a zip, unpacked below ``place`` under the time of the zip."""
+    if not zipfile.is_zipfile(path):
+        raise InputError("the zip is cut off or damaged", where=path.name, remedy="copy or export it again")
     with _unpacking_to(place):
         studies = scan(path, progress=progress)
         modified = path.stat().st_mtime_ns

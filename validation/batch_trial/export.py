@@ -88,7 +88,7 @@ def _volumes(number: int, seed: int) -> dict[str, Volume]:
     if number % CHEST_EVERY == 4:
         return chest_case(seed, spacing_mm=5.5).volumes
     contrasts = ("T1", "FLAIR") if number % TWO_SERIES_EVERY == 5 else ("T1",)
-    return brain_case(seed, spacing_mm=4.5, contrasts=contrasts).volumes
+    return brain_case(seed, spacing_mm=3.5, contrasts=contrasts).volumes
 
 
 def zipped(place: Path) -> Path:

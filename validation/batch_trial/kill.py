@@ -37,22 +37,32 @@ class KillTrial:
     differences: tuple[str, ...]
 
 
-def kill_trial(export: Path, work: Path, *, kills: int, seed: int = 1, arguments: tuple[str, ...] = ()) -> KillTrial:
+def kill_trial(
+    export: Path,
+    work: Path,
+    *,
+    kills: int,
+    seed: int = 1,
+    arguments: tuple[str, ...] = (),
+    seconds: float | None = None,
+) -> KillTrial:
     """Runs ``tomoscribe batch`` once undisturbed and once with kills, and compares the two folders.
 
     Args:
         export: the folder that is read.
         work: for ``reference`` and ``killed``; both are gone on with where they are there already.
         arguments: further ones for the command.
+        seconds: over which the kills are spread; None for as long as the undisturbed run takes.
     """
     start = time.monotonic()
     reference, killed = work / "reference", work / "killed"
     subprocess.run(_command(export, reference, arguments), check=True, stdout=subprocess.DEVNULL)
-    seconds = time.monotonic() - start
+    took = time.monotonic() - start
+    spread = 1.8 * (took if seconds is None else seconds) / (kills + 1)
     rng = random.Random(seed)
     moments = []
     for _ in range(kills):
-        moment = _killed_run(_command(export, killed, arguments), killed, rng.uniform(0, 1.8 * seconds / (kills + 1)))
+        moment = _killed_run(_command(export, killed, arguments), killed, rng.uniform(0, spread))
         if moment is not None:
             moments.append(moment)
     subprocess.run(_command(export, killed, arguments), check=True, stdout=subprocess.DEVNULL)
@@ -61,7 +71,7 @@ def kill_trial(export: Path, work: Path, *, kills: int, seed: int = 1, arguments
         num_done=sum(r["status"] == "done" for r in records.values()),
         num_set_aside=sum(r["status"] == "set_aside" for r in records.values()),
         kills=tuple(moments),
-        reference_seconds=seconds,
+        reference_seconds=took,
         differences=tuple(differences(reference, killed)),
     )
 
