@@ -11,8 +11,8 @@ from tomoscribe.reports.batch.folder import write_atomically
 from tomoscribe.reports.batch.records import SeriesRow, StudyRecord, series_rows
 
 COLUMNS = (
-    ("study_uid", "string"), ("series_uid", "string"), ("modality", "string"), ("num_files", "int32"),
-    ("slices", "int32"), ("rows", "int32"), ("columns", "int32"), ("verdict", "string"), ("was_read", "bool"),
+    ("study_uid", "string"), ("series_uid", "string"), ("part", "string"), ("modality", "string"),
+    ("num_files", "int32"), ("slices", "int32"), ("rows", "int32"), ("columns", "int32"), ("verdict", "string"), ("was_read", "bool"),
     ("status", "string"), ("stage", "string"), ("seconds", "float64"), ("peak_memory_bytes", "int64"),
     ("rss_bytes", "int64"), ("error", "string"), ("folder", "string"), ("urgency", "int8"),
     ("num_actionable", "int32"), ("num_present", "int32"), ("num_review", "int32"), ("study_date", "string"),
@@ -76,6 +76,7 @@ def _of_series(series: SeriesRow) -> dict[str, Any]:
     slices, rows, columns = series.shape or (None, None, None)
     return {
         "series_uid": series.series_uid,
+        "part": series.part,
         "modality": series.modality,
         "num_files": series.num_files,
         "slices": slices,

@@ -30,7 +30,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesRow:
-    """One series of the manifest.
+    """One series of the manifest, or one part of a series that holds several volumes.
 
     Args:
         verdict, reason: the gate's.
@@ -39,6 +39,7 @@ class SeriesRow:
     """
 
     series_uid: str
+    part: str | None
     modality: str
     verdict: str
     reason: str | None
@@ -134,18 +135,23 @@ def reason_of(error: TomoscribeError) -> str:
     return TomoscribeError(error.what, where=where, remedy=error.remedy).line()
 
 
-def series_rows(study: Study, read_uids: frozenset[str] = frozenset()) -> tuple[SeriesRow, ...]:
+Part = tuple[str, str | None]
+"""A series UID, and the part of that series or None."""
+
+
+def series_rows(study: Study, were_read: frozenset[Part] = frozenset()) -> tuple[SeriesRow, ...]:
     """The manifest's rows of a study."""
-    return tuple(_series_row(s, s.series_uid in read_uids) for s in study.series)
+    return tuple(_series_row(s, (s.series_uid, s.part) in were_read) for s in study.series)
 
 
 def _series_row(series: Series, was_read: bool) -> SeriesRow:
     return SeriesRow(
         series_uid=series.series_uid,
+        part=series.part,
         modality=series.modality,
         verdict=series.verdict.value,
         reason=series.reason,
-        num_files=len(series.files),
+        num_files=series.num_files,
         shape=series.shape,
         was_read=was_read,
     )

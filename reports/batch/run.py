@@ -274,7 +274,7 @@ def _recovered(task: StudyTask, folder: RunFolder) -> StudyRecord:
         peak_memory_bytes=timing.peak_memory_bytes,
         folder=name,
         finished=now(),
-        series=series_rows(task.study, frozenset(s.series_uid for s in select(task.study).series.values())),
+        series=series_rows(task.study, frozenset((s.series_uid, s.part) for s in select(task.study).series.values())),
         summary=summary_of(reading),
     )
 

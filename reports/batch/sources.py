@@ -85,11 +85,11 @@ def scan_export(export: Path, unpacked: Path, progress: Progress | None = None) 
 def task_of(study: Study, *, attempt: int = 1) -> StudyTask:
     """The task to read a study, with its files as they are on disk now.
 
-    The fingerprint is over names, sizes and times of the files, not over where they lie: an unpacked file has the time
-    of its zip, so that a second run knows it again.
+    The fingerprint is over sizes and times of the files, not over where they lie: an unpacked file has the time of its
+    zip, so that a second run knows it again.
     """
-    files = [(path, *_size_and_time(path)) for path in sorted(f for s in study.series for f in s.files)]
-    marks = sorted(f"{path.name}\x1f{size}\x1f{modified}" for path, size, modified in files)
+    files = [(path, *_size_and_time(path)) for path in sorted({f for s in study.series for f in s.files})]
+    marks = sorted(f"{size} {modified}" for _, size, modified in files)
     return StudyTask(
         study=study,
         fingerprint=sha256("\n".join(marks).encode()).hexdigest(),
@@ -223,7 +223,7 @@ def _merged(studies: Sequence[Study], place: Path) -> list[Study]:
 def _together(parts: Sequence[Study], folder: Path) -> Study:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        files = [f for part in parts for s in part.series for f in s.files]
+        files = sorted({f for part in parts for s in part.series for f in s.files})
         for number, path in enumerate(files):
             shutil.copy2(path, folder / f"{number:06d}_{path.name}")
     except OSError as error:

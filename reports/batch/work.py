@@ -19,6 +19,7 @@ from tomoscribe.core import Reading, Volume
 from tomoscribe.core.errors import ConfigError, MissingExtraError, OutputError, TomoscribeError, WeightsError
 from tomoscribe.reports.batch.folder import RunFolder, Settings, write_atomically
 from tomoscribe.reports.batch.records import (
+    Part,
     Status,
     StudyRecord,
     StudyTask,
@@ -79,13 +80,14 @@ class StudyWorker:
         reading = self._reader.read(task.study, progress=attempt.progress)
         attempt.stage = "writing results"
         volumes = self._reader.volumes(task.study)
-        headers = {s.series_uid: read_headers(s) for s in task.study.series if s.series_uid in volumes}
+        refs = [v.series for v in volumes.values()]
+        headers = {s.series_uid: read_headers(s) for s in task.study.series if any(map(s.is_source_of, refs))}
         write_results(reading, volumes, headers, staged)
         if has_changed(task):
             return attempt.record(Status.CHANGED)
         self._publish(task, reading, volumes, staged)
         attempt.stage = "done"
-        return attempt.record(Status.DONE, reading=reading, read_uids=frozenset(volumes))
+        return attempt.record(Status.DONE, reading=reading, were_read=frozenset((r.series_uid, r.part) for r in refs))
 
     def _publish(self, task: StudyTask, reading: Reading, volumes: Mapping[str, Volume], staged: Path) -> None:
         """The thumbnail first: a study whose results are there has one."""
@@ -113,7 +115,7 @@ class _Attempt:
         *,
         error: str | None = None,
         reading: Reading | None = None,
-        read_uids: frozenset[str] = frozenset(),
+        were_read: frozenset[Part] = frozenset(),
     ) -> StudyRecord:
         study = self.task.study
         return StudyRecord(
@@ -128,7 +130,7 @@ class _Attempt:
             error=error,
             worker=f"{os.getpid()}@{platform.node()}",
             finished=now(),
-            series=series_rows(study, read_uids),
+            series=series_rows(study, were_read),
             summary=summary_of_study(study) if reading is None else summary_of(reading),
         )
 
