@@ -13,10 +13,10 @@ from tomoscribe.reports.batch.records import SeriesRow, StudyRecord, series_rows
 COLUMNS = (
     ("study_uid", "string"), ("series_uid", "string"), ("part", "string"), ("modality", "string"),
     ("num_files", "int32"), ("slices", "int32"), ("rows", "int32"), ("columns", "int32"),
-    ("verdict", "string"), ("was_read", "bool"), ("status", "string"), ("stage", "string"), ("seconds", "float64"), ("peak_memory_bytes", "int64"),
-    ("rss_bytes", "int64"), ("error", "string"), ("folder", "string"), ("urgency", "int8"),
-    ("num_actionable", "int32"), ("num_present", "int32"), ("num_review", "int32"), ("study_date", "string"),
-    ("patient", "string"), ("finished", "string"),
+    ("verdict", "string"), ("was_read", "bool"), ("status", "string"), ("stage", "string"),
+    ("seconds", "float64"), ("peak_memory_bytes", "int64"), ("rss_bytes", "int64"), ("error", "string"),
+    ("folder", "string"), ("urgency", "int8"), ("num_actionable", "int32"), ("num_present", "int32"),
+    ("num_review", "int32"), ("study_date", "string"), ("patient", "string"), ("finished", "string"),
 )  # fmt: skip
 """Names and types. ``seconds`` and memory are the study's, the same in each row of it; an archive that could not be
 opened is one row without UIDs."""
