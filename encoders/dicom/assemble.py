@@ -10,24 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels import pixel_array
-from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGLSNearLossless
+from pydicom.uid import UID, JPEGLSNearLossless
 
 from tomoscribe.core import Series, SeriesRef, Study, Verdict, Volume
 from tomoscribe.core.errors import RefusedSeriesError
+from tomoscribe.encoders.dicom.broken import BROKEN_FILE
 from tomoscribe.encoders.dicom.gate import geometry_of, judge_part
+from tomoscribe.encoders.dicom.guarded import HeaderError
 from tomoscribe.encoders.dicom.headers import (
-    BROKEN_FILE,
     SliceHeader,
     integer,
     lenient_reading,
-    nameless,
-    read_slice_headers,
+    read_some,
     slice_headers,
+    text,
 )
+from tomoscribe.encoders.dicom.pixels import read_whole
 
 AIR_HU = -1024
 """Value of padding outside the field of view in a CT volume."""
@@ -152,18 +153,17 @@ class _Assembly:
 
 def _read_whole(path: Path) -> Dataset:
     try:
-        with nameless(path) as file:
-            ds = pydicom.dcmread(file, force=True)
-        if "PixelData" not in ds:
-            raise _damaged(read_slice_headers(path)[0], "the file ends before its pixels are complete")
-    except BROKEN_FILE as error:
-        raise RefusedSeriesError(
-            "a file is damaged or can no longer be read", where=path.name, remedy=_COPY_AGAIN
-        ) from error
-    if "TransferSyntaxUID" not in ds.file_meta:  # a bare data set without file meta group is uncompressed
-        is_implicit, _ = ds.original_encoding
-        ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else ExplicitVRLittleEndian
-    return ds
+        return read_whole(path)
+    except HeaderError as error:
+        raise RefusedSeriesError(error.reason, where=_named(path), remedy=_COPY_AGAIN) from error
+
+
+def _named(path: Path) -> str:
+    """The file's name, with its SOP Instance UID where that can be read."""
+    try:
+        return f"{path.name}, SOP {text(read_some(path, ('SOPInstanceUID',)), 'SOPInstanceUID')}"
+    except HeaderError:
+        return path.name
 
 
 def _decode(ds: Dataset, header: SliceHeader) -> NDArray[Any]:

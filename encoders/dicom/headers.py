@@ -5,7 +5,6 @@ Lenient on read: one broken element never stops the reading of its file; it coun
 
 from __future__ import annotations
 
-import io
 import logging
 import math
 import warnings
@@ -13,16 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import pydicom
 from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from tomoscribe.core import Series
 from tomoscribe.core.errors import InputError
-from tomoscribe.encoders.dicom.broken import BROKEN_ELEMENT, BROKEN_FILE
+from tomoscribe.encoders.dicom.broken import BROKEN_ELEMENT
+from tomoscribe.encoders.dicom.guarded import HeaderError, read_guarded, read_header
 from tomoscribe.encoders.dicom.multiframe import FUNCTIONAL_GROUPS, frame_datasets
 
 _log = logging.getLogger(__name__)
@@ -144,19 +143,10 @@ def integer(ds: Dataset, keyword: str) -> int | None:
 def read_some(path: Path, keywords: tuple[str | int, ...]) -> Dataset:
     """The named elements (keywords or tags) of a file, without pixels; files without preamble included.
 
-    Raises one of BROKEN_FILE.
+    Raises:
+        HeaderError: it is no DICOM file, damaged, refused or cannot be opened.
     """
-    with nameless(path) as file:
-        return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(keywords), force=True)
-
-
-class _Nameless(io.BufferedReader):
-    name = "a DICOM file"
-
-
-def nameless(path: Path) -> BinaryIO:
-    """The file opened without its path: pydicom writes the names it knows into warnings and logs."""
-    return _Nameless(io.FileIO(path))
+    return read_header(path, keywords).ds
 
 
 @contextmanager
@@ -168,7 +158,7 @@ def lenient_reading() -> Iterator[None]:
 
 
 def read_slice_headers(path: Path) -> tuple[SliceHeader, ...]:
-    """The facts of each slice of one file. Raises one of BROKEN_FILE when it cannot be read at all."""
+    """The facts of each slice of one file. Raises HeaderError when it cannot be read at all."""
     return slice_headers(read_some(path, (*KEYWORDS, *_PRIVATE_TAGS)), path)
 
 
@@ -287,23 +277,19 @@ def read_headers(series: Series) -> list[Dataset]:
     """
     headers, dropped = [], set()
     with lenient_reading():
-        for path in dict.fromkeys(series.files):
-            ds = _whole_header(path)
-            dropped.update(_drop_broken(ds))
-            headers.append(ds)
+        files = list(dict.fromkeys(series.files))
+        for path, found in zip(files, read_guarded(files, None), strict=True):
+            if isinstance(found, HeaderError):
+                raise InputError(
+                    f"a file that was found before can no longer be read: {found.reason}",
+                    where=path.name,
+                    remedy="scan the folder again",
+                ) from found
+            dropped.update(_drop_broken(found.ds))
+            headers.append(found.ds)
     if dropped:
         _log.warning("series %s: unreadable elements left out: %s", series.series_uid, ", ".join(sorted(dropped)[:5]))
     return headers
-
-
-def _whole_header(path: Path) -> Dataset:
-    try:
-        with nameless(path) as file:
-            return pydicom.dcmread(file, stop_before_pixels=True, force=True)
-    except BROKEN_FILE as error:
-        raise InputError(
-            "a file that was found before can no longer be read", where=path.name, remedy="scan the folder again"
-        ) from error
 
 
 def _drop_broken(ds: Dataset) -> list[str]:

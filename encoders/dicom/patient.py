@@ -16,7 +16,8 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from tomoscribe.encoders.dicom.headers import BROKEN_FILE, read_some, text
+from tomoscribe.encoders.dicom.broken import BROKEN_FILE
+from tomoscribe.encoders.dicom.headers import read_some, text
 
 KEY_VARIABLE = "TOMOSCRIBE_PATIENT_KEY"
 """Environment variable with a site's own key for the hash; without it the keys of all sites are comparable."""

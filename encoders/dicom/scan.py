@@ -16,10 +16,10 @@ from pydicom.uid import MediaStorageDirectoryStorage
 from tomoscribe.core import Acquisition, Series, Study, Verdict
 from tomoscribe.core.errors import InputError
 from tomoscribe.encoders.dicom import acquisition as facts
+from tomoscribe.encoders.dicom.broken import BROKEN_FILE
 from tomoscribe.encoders.dicom.files import Found, Progress, find_dicom
 from tomoscribe.encoders.dicom.gate import Part, parts_of
 from tomoscribe.encoders.dicom.headers import (
-    BROKEN_FILE,
     SliceHeader,
     integer,
     lenient_reading,

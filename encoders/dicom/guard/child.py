@@ -3,8 +3,8 @@
 Started by ``client`` without site packages and without running any ``__init__`` of this project, so that it costs some
 20 ms. It opens files for reading only; under the platform's own limits it can neither write one nor start a program.
 
-Questions come in batches: wanted tags (u32 length, u32 each; none for all), tags wanted within sequences (the same), the
-number of paths (u32), and each path (u32 length, bytes). Each is answered in turn (see ``wire``).
+Questions come in batches: wanted tags (u32 length, u32 each; none for all), tags wanted within sequences (the same),
+the number of paths (u32), and each path (u32 length, bytes). Each is answered in turn (see ``wire``).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _DEFLATED, _BIG, _IMPLICIT = b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.2", 
 _TRANSFER_SYNTAX = 0x00020010
 _SAMPLES, _FRAMES, _ROWS, _COLUMNS, _ALLOCATED = 0x00280002, 0x00280008, 0x00280010, 0x00280011, 0x00280100
 _SIZES = frozenset({_SAMPLES, _FRAMES, _ROWS, _COLUMNS, _ALLOCATED})
+_ZIP_START = (b"PK\x03\x04", b"PK\x05\x06")
 _FLUSH_S = 0.5
 _EXPLICIT_VRS = frozenset({b"UL", b"UI", b"CS", b"DA", b"SH", b"LO", b"OB", b"PN", b"TM"})
 _OPEN = (
@@ -143,7 +144,7 @@ class _Reader:
     def _read(self, file: int, status: os.stat_result) -> bytes:
         head = os.read(file, WINDOW)
         if not looks_like_dicom(head):
-            return _said(wire.NOT_DICOM, "")
+            return _said(wire.ZIP if head.startswith(_ZIP_START) else wire.NOT_DICOM, "")
         plain = Plain(file, status.st_size, head)
         meta, start = self._meta(plain, head)
         syntax = next((value for tag, _, value in meta if tag == _TRANSFER_SYNTAX), b"").strip(b"\0 ")

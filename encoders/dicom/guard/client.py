@@ -146,7 +146,7 @@ class Guard:
             self._all.add(child)
             if child.missing_limits and not self.missing_limits:
                 _log.warning(
-                    "this platform cannot limit the %s of the header guard's process; its own limits and its clock hold",
+                    "this platform cannot limit the %s of the header guard's process; its own limits and clock hold",
                     ", ".join(child.missing_limits),
                 )
             self.missing_limits = child.missing_limits

@@ -18,7 +18,7 @@ GRACE_S = 2.0
 """A child ends a file's reading itself; it is killed when it has not done so this much later."""
 _START_S = 30.0
 _ANSWER_BYTES = 2**29
-_BOOTSTRAP = """
+BOOTSTRAP = """
 import sys, types
 name = "tomoscribe.encoders.dicom.guard"
 for depth in range(1, name.count(".") + 2):
@@ -80,7 +80,7 @@ class Child:
         keep = ("SYSTEMROOT", "PATH") if os.name == "nt" else ()
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-B", "-c", _BOOTSTRAP, str(Path(__file__).parent)],
+                [sys.executable, "-I", "-S", "-B", "-c", BOOTSTRAP, str(Path(__file__).parent)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

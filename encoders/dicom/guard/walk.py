@@ -232,9 +232,7 @@ class Walker:
             out.append((tag, b"SQ", items))
         return after
 
-    def _items(
-        self, position: int, end: int | None, order: _Order, depth: int, out: list[list[Element]] | None
-    ) -> int:
+    def _items(self, position: int, end: int | None, order: _Order, depth: int, out: list[list[Element]] | None) -> int:
         """Items up to ``end`` or the delimiter; where the next element begins."""
         if depth > self.limits.nesting:
             raise Refused(f"its sequences are nested more than {self.limits.nesting} deep")

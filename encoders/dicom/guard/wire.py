@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Any, NamedTuple
 
-HEADER, NOT_DICOM, UNREADABLE, DAMAGED, REFUSED = range(5)
+HEADER, NOT_DICOM, ZIP, UNREADABLE, DAMAGED, REFUSED = range(6)
 """Status of an answer."""
 
 IMPLICIT, BIG, CUT = 1, 2, 4
