@@ -21,7 +21,8 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from tomoscribe.core.errors import ConfigError
-from tomoscribe.encoders.dicom.headers import BROKEN_FILE, text
+from tomoscribe.encoders.dicom.broken import BROKEN_FILE
+from tomoscribe.encoders.dicom.headers import text
 from tomoscribe.reports.pacs.contexts import offered_contexts, wanted_contexts
 from tomoscribe.reports.pacs.credentials import client_context
 from tomoscribe.reports.pacs.errors import RefusedByPeerError, garbage, unreachable

@@ -9,7 +9,8 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from tomoscribe.core.code import PRIVATE_SCHEME
-from tomoscribe.encoders.dicom.headers import BROKEN_FILE, read_some, text
+from tomoscribe.encoders.dicom.broken import BROKEN_FILE
+from tomoscribe.encoders.dicom.headers import read_some, text
 from tomoscribe.reports.export.seg import MANUFACTURER, MODEL_NAME
 from tomoscribe.reports.pacs.uids import is_uid
 
