@@ -27,27 +27,37 @@ MAX_EXPANSION = 2
 _SLACK_BYTES = 1 << 20
 _PIECE = 1 << 20
 _ITEM, _END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
-_PIXELS = (0x7FE00010, 0x7FE00008, 0x7FE00009)
+_FLOAT_VRS = {0x7FE00008: "OF", 0x7FE00009: "OD"}
 _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 def read_whole(path: Path) -> Dataset:
-    """All elements of a file and its pixels, as ``dcmread`` would give them; for decoding.
+    """All elements of an image and its pixels, as ``dcmread`` would give them; for decoding.
 
     Raises:
         HeaderError: what ``read_header`` raises, no pixel data, pixels that are cut short, or more of them than the
             header describes.
     """
+    return _with_pixels(read_header(path, None))
+
+
+def read_object(path: Path) -> Dataset:
+    """All elements of any object, with its pixels where it has some; for copies. Raises what ``read_whole`` raises."""
     header = read_header(path, None)
-    ds = header.ds
+    return header.ds if header.facts.pixels_at < 0 else _with_pixels(header)
+
+
+def _with_pixels(header: GuardedHeader) -> Dataset:
+    ds, facts = header.ds, header.facts
     value = pixel_value(header)
     if "TransferSyntaxUID" not in ds.file_meta:  # a bare data set without file meta group is uncompressed
-        implicit, little = bool(header.facts.flags & wire.IMPLICIT), not header.facts.flags & wire.BIG
-        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-        ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
-    allocated = int(ds.get("BitsAllocated") or 16)
-    element = DataElement(Tag(_PIXELS[0]), "OW" if allocated > 8 else "OB", value, already_converted=True)
-    element.is_undefined_length = header.facts.pixels_length < 0
+        explicit = ExplicitVRBigEndian if facts.flags & wire.BIG else ExplicitVRLittleEndian
+        ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if facts.flags & wire.IMPLICIT else explicit
+    encapsulated = facts.pixels_length < 0
+    wide = (_whole(ds, "BitsAllocated") or 16) > 8 and not encapsulated
+    vr = _FLOAT_VRS.get(facts.pixels_tag) or ("OW" if wide else "OB")
+    element = DataElement(Tag(facts.pixels_tag), vr, value, already_converted=True)
+    element.is_undefined_length = encapsulated
     ds[element.tag] = element
     return ds
 

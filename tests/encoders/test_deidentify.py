@@ -307,7 +307,7 @@ def test_a_file_that_cannot_be_cleaned_keeps_its_whole_study_back(study, tmp_pat
     report = deidentify(study, tmp_path / "out", key=KEY)
     assert (len(report.written), len(report.dropped)) == (6, 3)
     assert {r.reason for r in report.dropped} == {
-        "file 2 of the same study cannot be cleaned: the pixel data are shorter than the header says"
+        "file 2 of the same study cannot be cleaned: the file ends before its pixels are complete"
     }
     assert len(outputs(tmp_path / "out")) == 6
 

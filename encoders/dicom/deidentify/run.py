@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from tomoscribe.core import Code
 from tomoscribe.core.errors import CancelledError, InputError, OutputError, TomoscribeError
+from tomoscribe.encoders.dicom.broken import BROKEN_FILE
 from tomoscribe.encoders.dicom.charset import character_set, text_of
 from tomoscribe.encoders.dicom.deidentify.clean import Cleaner, Rules
 from tomoscribe.encoders.dicom.deidentify.identifiers import Identifiers
@@ -35,7 +35,9 @@ from tomoscribe.encoders.dicom.deidentify.policy import HEAD_WARNING, is_ultraso
 from tomoscribe.encoders.dicom.deidentify.profile import edition
 from tomoscribe.encoders.dicom.deidentify.report import DeidentificationReport, FileReport
 from tomoscribe.encoders.dicom.files import Progress, find_dicom
-from tomoscribe.encoders.dicom.headers import BROKEN_FILE, lenient_reading, nameless
+from tomoscribe.encoders.dicom.guarded import HeaderError, read_header
+from tomoscribe.encoders.dicom.headers import lenient_reading
+from tomoscribe.encoders.dicom.pixels import read_object
 from tomoscribe.encoders.dicom.write import IMPLEMENTATION_UID
 
 REPORT_FILE = "deidentification.json"
@@ -132,8 +134,7 @@ def _survey(paths: Sequence[Path], job: _Job, progress: Progress) -> tuple[list[
             progress("looking for identifiers", 0.3 * number / len(paths))
         item = _Input(number=number, path=path)
         try:
-            with nameless(path) as file:
-                ds = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+            ds = read_header(path, None).ds
             _look(item, ds, job)
             by_uid[item.study_uid].identifiers.add(ds)
         except BROKEN_FILE:
@@ -180,14 +181,14 @@ def _whole_study(study: _Study, job: _Job, progress: Progress) -> list[FileRepor
         for report in done:
             (job.staging / (report.output or "")).unlink()
         what = error.what if isinstance(error, TomoscribeError) else "its contents cannot be read"
+        what = error.reason if isinstance(error, HeaderError) else what
         why = f"file {study.inputs[len(done)].number} of the same study cannot be cleaned: {what}"
         return [FileReport(number=i.number, kind=i.kind, reason=why) for i in study.inputs]
     return done
 
 
 def _one_file(item: _Input, study: _Study, job: _Job) -> FileReport:
-    with nameless(item.path) as file:
-        source = pydicom.dcmread(file, force=True)
+    source = read_object(item.path)
     alias = job.key.alias(item.patient_id, item.issuer, item.study_uid)
     rules = Rules(key=job.key, alias=alias, options=job.options, identifiers=study.identifiers)
     _complete_meta(source)

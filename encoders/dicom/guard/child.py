@@ -161,7 +161,7 @@ class _Reader:
             if not elements:
                 raise walker.stopped
             flags |= wire.CUT
-        pixels_at, pixels_length = walker.pixels or (-1, 0)
+        pixels_at, pixels_length, pixels_tag = walker.pixels or (-1, 0, 0)
         program = executable_kind(head)
         facts = wire.Facts(
             flags=flags,
@@ -171,6 +171,7 @@ class _Reader:
             deflated_at=deflated_at,
             pixels_at=pixels_at,
             pixels_length=pixels_length,
+            pixels_tag=pixels_tag,
         )
         self._check_pixels(facts, elements)
         if self.wanted is not None:

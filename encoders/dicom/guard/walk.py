@@ -58,7 +58,7 @@ class Walker:
         self.num_elements = 0
         self.next_check = min(_CHECK_EVERY, limits.elements + 1)
         self.kept_bytes = 0
-        self.pixels: tuple[int, int] | None = None
+        self.pixels: tuple[int, int, int] | None = None
         self.end = 0
         self.implicit = False
         self.stopped: Stop | None = None
@@ -72,7 +72,7 @@ class Walker:
         return elements
 
     def data_set(self, start: int, *, big: bool, implicit: bool) -> list[Element]:
-        """The elements from ``start`` up to the pixels, whose place is left in ``pixels`` (position, length)."""
+        """The elements from ``start`` up to the pixels, whose place is left in ``pixels`` (position, length, tag)."""
         elements: list[Element] = []
         try:
             self.implicit = self._looks_implicit(start, implicit)
@@ -128,7 +128,7 @@ class Walker:
             if only_group is not None and tag >> 16 != only_group:
                 break
             if depth == 0 and tag in _PIXELS:
-                self.pixels = (position + header, -1 if length == UNDEFINED else length)
+                self.pixels = (position + header, -1 if length == UNDEFINED else length, tag)
                 break
             self._count()
             here = position + header

@@ -15,7 +15,7 @@ HEADER, NOT_DICOM, ZIP, UNREADABLE, DAMAGED, REFUSED = range(6)
 IMPLICIT, BIG, CUT = 1, 2, 4
 """Flags of a header."""
 
-_FACTS = struct.Struct("<BBqqqqq")
+_FACTS = struct.Struct("<BBqqqqqL")
 _ELEMENT = struct.Struct("<L2sL")
 _COUNT = struct.Struct("<L")
 _SEQUENCE = b"SQ"
@@ -31,6 +31,7 @@ class Facts(NamedTuple):
         deflated_at: where its deflated data set begins, -1 when it is not deflated.
         pixels_at: position of the pixel data's value in the (inflated) data set, -1 without pixel data.
         pixels_length: its bytes; -1 for encapsulated fragments.
+        pixels_tag: (7FE0,0010), or that of floating-point pixels.
     """
 
     flags: int
@@ -40,6 +41,7 @@ class Facts(NamedTuple):
     deflated_at: int
     pixels_at: int
     pixels_length: int
+    pixels_tag: int
 
 
 def pack_header(facts: Facts, meta: list[Any], elements: list[Any]) -> bytes:
