@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from tomoscribe.cli import ask, batch, deidentify, info, pull, push, read, train, validate, view
+from tomoscribe.cli import ask, batch, deidentify, info, listen, pull, push, read, train, validate, view
 from tomoscribe.core.errors import TomoscribeError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command("train")(train.train)
 app.add_typer(validate.app, name="validate")
 app.command("pull")(pull.pull)
 app.command("push")(push.push)
+app.command("listen")(listen.listen)
 
 
 def main() -> None:

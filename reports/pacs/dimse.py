@@ -11,7 +11,7 @@ from typing import Any
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pynetdicom import AE, build_context, build_role, evt
+from pynetdicom import build_context, build_role, evt
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StorageCommitmentPushModel,
     StudyRootQueryRetrieveInformationModelFind,
@@ -23,6 +23,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 from tomoscribe.core.errors import ConfigError
 from tomoscribe.encoders.dicom.broken import BROKEN_FILE
 from tomoscribe.encoders.dicom.headers import text
+from tomoscribe.reports.pacs.association import entity
 from tomoscribe.reports.pacs.contexts import offered_contexts, wanted_contexts
 from tomoscribe.reports.pacs.credentials import client_context
 from tomoscribe.reports.pacs.errors import RefusedByPeerError, garbage, unreachable
@@ -164,7 +165,7 @@ class DimsePeer:
         from tomoscribe.reports.pacs.credentials import server_context
 
         listen = self._site.listening()
-        ae = _entity(self._site.ae_title, self._peer.timeout_s)
+        ae = entity(self._site.ae_title, self._peer.timeout_s)
         ae.require_called_aet = True
         ae.require_calling_aet = [self._dimse.ae_title]
         ae.supported_contexts = list(accepted_contexts())
@@ -243,7 +244,7 @@ class DimsePeer:
             if intake is None:
                 intake = _query_intake(stack, self._peer.timeout_s)
             guards = [h for h in handlers if h[0] is evt.EVT_CONN_OPEN] or [guard_handler(intake)]
-            ae = _entity(self._site.ae_title, self._peer.timeout_s)
+            ae = entity(self._site.ae_title, self._peer.timeout_s)
             assoc = ae.associate(
                 self._dimse.host,
                 self._dimse.port,
@@ -275,8 +276,13 @@ class DimsePeer:
                     remedy=f"check both AE titles; the peer must know '{self._site.ae_title}'",
                 )
             return unreachable(self._peer.name, why)
+        if assoc.rejected_contexts:
+            return RefusedByPeerError(
+                f"peer '{self._peer.name}' offers nothing of what was asked for",
+                remedy="ask its administrator to allow it to us",
+            )
         if assoc.is_aborted:
-            return unreachable(self._peer.name, "it did not answer as a DICOM peer does, or took no context of ours")
+            return unreachable(self._peer.name, "it did not answer as a DICOM peer does")
         return unreachable(self._peer.name, "no connection, or TLS failed")
 
     def _require(self, assoc: Any, abstract_syntax: str, words: str) -> None:
@@ -347,13 +353,6 @@ def _is_that(instance: Instance, header: Header) -> bool:
         header.series_uid,
         header.sop_uid,
     )
-
-
-def _entity(ae_title: str, timeout_s: float) -> AE:
-    ae = AE(ae_title=ae_title)
-    ae.maximum_pdu_size = ANNOUNCED_PDU_BYTES
-    ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = timeout_s
-    return ae
 
 
 def _query_intake(stack: ExitStack, timeout_s: float) -> Intake:

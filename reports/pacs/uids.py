@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)+")
 """Digits and single dots only, so nothing that could leave a folder; leading zeros occur in the field (PS3.5 9.1)."""
@@ -19,7 +20,7 @@ def hashed_name(uid: str) -> str:
     return hashlib.sha256(uid.encode()).hexdigest()[:32]
 
 
-def digest_of(parts: list[tuple[str, ...]]) -> str:
+def digest_of(parts: Iterable[tuple[str, ...]]) -> str:
     """SHA-256 over rows of text, whatever their order."""
     digest = hashlib.sha256()
     for row in sorted(parts):

@@ -7,20 +7,26 @@ import contextlib
 import json
 import shutil
 import socket
+import sqlite3
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless
 
-from tomoscribe.encoders.dicom import SyntheticIdentity, write_series
-from tomoscribe.reports.site import Site, parse_site
+from tomoscribe.encoders.dicom import SyntheticIdentity, read_headers, scan, write_series
+from tomoscribe.reports.export import write_results
+from tomoscribe.reports.pacs.listener import Listener
+from tomoscribe.reports.pacs.worker import Answer, Job, attempt
+from tomoscribe.reports.site import Dimse, Peer, Site, parse_site
 
 USER, PASSWORD = "tester", "only-for-tests"
 PLUGINS = ("/usr/lib/orthanc", "/usr/share/orthanc/plugins", "/usr/local/share/orthanc/plugins")
@@ -164,13 +170,173 @@ def site_data(orthanc: Orthanc, folder: Path) -> dict[str, Any]:
             "folder": str(folder / "station"),
             "port": orthanc.listener_port,
             "callers": [{"ae_title": "ORTHANC"}, {"ae_title": "TOMOSCRIBE"}],
-            "quiet_s": 0.6,
+            "quiet_s": 1.0,
             "timeout_s": 10,
         },
         "keep": {"min_free_gb": 0.05},
         "read": {"text": "writer", "device": "cpu"},
         "destinations": ["dimse"],
     }
+
+
+@dataclass
+class CaseWorker:
+    """Stands in for the networks only: writes the real objects of a known reading for what lies in the inbox."""
+
+    case: Any
+    hold: threading.Event = field(default_factory=threading.Event)
+    jobs: list[Job] = field(default_factory=list)
+    answer: Answer | None = None
+
+    def __post_init__(self) -> None:
+        self.hold.set()
+
+    def read(self, job: Job) -> Answer:
+        self.jobs.append(job)
+        self.hold.wait(20)
+        if self.answer is not None:
+            return self.answer
+        return attempt(lambda: self._write(job))
+
+    def _write(self, job: Job) -> Answer:
+        study = scan(job.folder)[0]
+        headers = read_headers(study.series[0])
+        maps = tuple(_first_slices(m, len(headers)) for m in self.case.reading.label_maps)
+        volume = _first_slices(self.case.volume, len(headers))
+        write_results(
+            replace(self.case.reading, label_maps=maps), {volume.series.series_uid: volume},
+            {volume.series.series_uid: headers}, job.out,
+        )  # fmt: skip
+        return Answer()
+
+    def stop(self) -> None:
+        self.hold.set()
+
+
+def _first_slices(grid: Any, depth: int) -> Any:
+    """The lowest slices of a volume or a label map."""
+    geometry = replace(grid.geometry, shape=(depth, *grid.geometry.shape[1:]))
+    cut: dict[str, Any] = {"array": grid.array[:depth].copy(), "geometry": geometry}
+    if hasattr(grid, "series"):
+        ref = grid.series
+        uids, numbers = ref.instance_uids[:depth], ref.instance_numbers[:depth]
+        cut["series"] = replace(ref, instance_uids=uids, instance_numbers=numbers)
+    return replace(grid, **cut)
+
+
+@dataclass
+class Station:
+    """A listener in a thread of this process."""
+
+    site: Site
+    worker: CaseWorker
+    listener: Listener | None = None
+    thread: threading.Thread | None = None
+    error: BaseException | None = None
+
+    def start(self) -> None:
+        self.listener = Listener(self.site, self.worker)
+        self.thread = threading.Thread(target=self._run, args=(self.listener,), daemon=True)
+        self.thread.start()
+        wait_until(lambda: self.listener is not None and (self.listener.is_ready.is_set() or self.error), 10)
+
+    def _run(self, listener: Listener) -> None:
+        try:
+            listener.run()
+        except BaseException as error:  # noqa: BLE001 - handed to the test
+            self.error = error
+
+    def stop(self) -> None:
+        if self.listener is not None and self.thread is not None:
+            self.listener.stop()
+            self.thread.join(20)
+            assert not self.thread.is_alive()
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.site.listening().folder)
+
+    @property
+    def peer(self) -> Peer:
+        """The station as a peer to push to."""
+        port = self.site.listening().port
+        return Peer(
+            name="station", dimse=Dimse(ae_title="TOMOSCRIBE", host="127.0.0.1", port=port), timeout_s=10, num_tries=2,
+            backoff_s=0.1,
+        )  # fmt: skip
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        db = sqlite3.connect(self.folder / "state.sqlite", timeout=10)
+        try:
+            return db.execute(query).fetchall()
+        finally:
+            db.close()
+
+    def states(self) -> list[str]:
+        return [r[0] for r in self.rows("SELECT state FROM study")]
+
+    def sent(self) -> list[str]:
+        return [r[0] for r in self.rows("SELECT sop_uid FROM outgoing WHERE state = 'sent'")]
+
+
+@pytest.fixture
+def make_station(orthanc: Orthanc, tmp_path: Path, case: Any) -> Iterator[Callable[..., Station]]:
+    """Starts listeners with parts of the site file changed; all are stopped at the end."""
+    stations: list[Station] = []
+
+    def make(worker: Any = None, **change: Any) -> Station:
+        data = site_data(orthanc, tmp_path)
+        for name, part in change.items():
+            data[name] = {**data[name], **part} if isinstance(part, dict) else part
+        station = Station(site=parse_site(data, "test"), worker=worker or CaseWorker(case))
+        station.start()
+        stations.append(station)
+        if station.error is not None:
+            raise station.error
+        return station
+
+    yield make
+    for station in stations:
+        station.stop()
+
+
+class DroppingProxy:
+    """Passes TCP on to a port, and cuts each of the first connections after so many bytes from the client."""
+
+    def __init__(self, target_port: int, cut_after: list[int]) -> None:
+        self.cuts = list(cut_after)
+        self.num_connections = 0
+        self._target = target_port
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._server.accept()
+                self.num_connections += 1
+                limit = self.cuts.pop(0) if self.cuts else None
+                server = socket.create_connection(("127.0.0.1", self._target))
+                threading.Thread(target=self._pump, args=(client, server, limit), daemon=True).start()
+                threading.Thread(target=self._pump, args=(server, client, None), daemon=True).start()
+
+    @staticmethod
+    def _pump(source: socket.socket, target: socket.socket, limit: int | None) -> None:
+        passed = 0
+        with contextlib.suppress(OSError):
+            while data := source.recv(4096):
+                target.sendall(data)
+                passed += len(data)
+                if limit is not None and passed >= limit:
+                    break
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def close(self) -> None:
+        self._server.close()
 
 
 def quiet(stage: str, fraction: float) -> None:
@@ -198,3 +364,12 @@ def study_folder(case: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
         name = f"{n:04d}.dcm"
         shutil.copy((plain if n % 2 else packed) / name, folder / name)
     return folder
+
+
+@pytest.fixture
+def tools() -> Any:
+    """Helpers of this file, for test modules, which cannot import it."""
+    return SimpleNamespace(
+        quiet=quiet, wait_until=wait_until, DroppingProxy=DroppingProxy, CaseWorker=CaseWorker, free_port=free_port,
+        site_data=site_data, Orthanc=Orthanc,
+    )  # fmt: skip
