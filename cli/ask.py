@@ -21,10 +21,13 @@ def ask(
     from tomoscribe.cli.choose import choose_study
     from tomoscribe.cli.progress import progress_bar
     from tomoscribe.encoders.dicom import scan
+    from tomoscribe.reports.audit import AuditLog, Event, patient_of
     from tomoscribe.reports.reader import StudyReader
 
     with progress_bar() as progress:
         chosen = choose_study(scan(study, progress=progress), study_uid)
+        audit = AuditLog.from_environment("tomoscribe ask")
+        audit.record(Event.READ, study_uid=chosen.study_uid, patient=patient_of(chosen.series))
         reader = StudyReader(device=device)
         reading = reader.read(chosen, progress=progress)
         answer = reader.ask(reading, question)

@@ -15,8 +15,9 @@ MAX_REASONS = 20
 """So many studies that were set aside are listed on the terminal."""
 
 if TYPE_CHECKING:
-    from tomoscribe.reports.batch import BatchResult, Settings, Standing
+    from tomoscribe.reports.batch import BatchResult, Standing
     from tomoscribe.reports.batch.pools import Pool
+    from tomoscribe.reports.batch.work import WorkerConfig
 
 
 def batch(
@@ -41,15 +42,18 @@ def batch(
     """Read every study of an export; resumable. Writes one folder per study, manifest.parquet and worklist.html."""
     from tomoscribe.cli.progress import progress_bar
     from tomoscribe.core.errors import OutputError
+    from tomoscribe.reports.audit import AuditLog
     from tomoscribe.reports.batch import Settings, run_batch
+    from tomoscribe.reports.batch.work import WorkerConfig
 
     settings = Settings(device=device, text=text.value)
+    audit = AuditLog.from_environment("tomoscribe batch").folder
     with progress_bar() as progress:
         result = run_batch(
             export,
             out,
             settings,
-            _pool(out, settings, workers, threads),
+            _pool(WorkerConfig(root=out, settings=settings, threads=threads, audit=audit), workers),
             scanning=lambda stage, fraction: progress(stage, 0.0),
             watch=lambda s: progress(_words(s), (s.done + s.set_aside) / max(s.total, 1)),
             retry=retry,
@@ -60,12 +64,10 @@ def batch(
         raise OutputError(result.stopped)
 
 
-def _pool(out: Path, settings: Settings, workers: int | None, threads: int | None) -> Callable[[], Pool]:
+def _pool(config: WorkerConfig, workers: int | None) -> Callable[[], Pool]:
     from tomoscribe.reports.batch.pools import InProcessPool, ProcessPool
 
-    if workers is None:
-        return lambda: InProcessPool(out, settings, threads)
-    return lambda: ProcessPool(out, settings, workers, threads)
+    return lambda: InProcessPool(config) if workers is None else ProcessPool(config, workers)
 
 
 def _words(standing: Standing) -> str:

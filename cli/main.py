@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from tomoscribe.cli import ask, batch, deidentify, info, listen, pull, push, read, train, validate, view
+from tomoscribe.cli import ask, audit, batch, deidentify, info, listen, pull, push, read, train, validate, view
 from tomoscribe.core.errors import TomoscribeError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command("read")(read.read)
 app.command("ask")(ask.ask)
+app.add_typer(audit.app, name="audit")
 app.command("batch")(batch.batch)
 app.command("view")(view.view)
 app.command("deidentify")(deidentify.deidentify)

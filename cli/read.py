@@ -31,20 +31,25 @@ def read(
     from tomoscribe.cli.choose import choose_study
     from tomoscribe.cli.progress import progress_bar
     from tomoscribe.encoders.dicom import read_headers, scan
+    from tomoscribe.reports.audit import AuditLog, Event, patient_of
     from tomoscribe.reports.export import check_writable, write_results
     from tomoscribe.reports.reader import StudyReader
 
+    audit = AuditLog.from_environment("tomoscribe read")
     check_writable(out)
     with progress_bar() as progress:
         chosen = choose_study(scan(study, progress=progress), study_uid)
         reader = StudyReader(device=device, text=text.value)
         for line in reader.plan(chosen).lines():
             typer.echo(line, err=True)
+        patient = patient_of(chosen.series)
+        audit.record(Event.READ, study_uid=chosen.study_uid, patient=patient)
         reading = reader.read(chosen, progress=progress)
         progress("writing results", 0.95)
         volumes = reader.volumes(chosen)
         refs = [v.series for v in volumes.values()]
         headers = {s.series_uid: read_headers(s) for s in chosen.series if any(s.is_source_of(r) for r in refs)}
+        audit.record(Event.EXPORTED, study_uid=chosen.study_uid, patient=patient, detail="to a folder")
         files = write_results(reading, volumes, headers, out)
     for line in _summary(reading):
         typer.echo(line)

@@ -96,6 +96,12 @@ class UnsignedError(TomoscribeError):
     exit_code = 10
 
 
+class AuditError(TomoscribeError):
+    """The audit store is not what was written into it."""
+
+    exit_code = 11
+
+
 class ConfigError(TomoscribeError):
     """A configuration file with an unknown key or a value out of range."""
 

@@ -13,15 +13,13 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_any
-from pathlib import Path
 from typing import Any, Protocol
 
-from tomoscribe.reports.batch.folder import Settings
 from tomoscribe.reports.batch.records import StudyRecord, StudyTask
-from tomoscribe.reports.batch.work import StudyWorker
+from tomoscribe.reports.batch.work import StudyWorker, WorkerConfig
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
@@ -58,8 +56,8 @@ class Pool(Protocol):
 class InProcessPool:
     """One study after the other in this process."""
 
-    def __init__(self, root: Path, settings: Settings, threads: int | None = None) -> None:
-        self._make = lambda: StudyWorker(root, settings, threads)
+    def __init__(self, config: WorkerConfig) -> None:
+        self._config = config
         self._worker: StudyWorker | None = None
         self._next: deque[StudyTask] = deque()
 
@@ -72,7 +70,7 @@ class InProcessPool:
     def wait(self) -> list[Event]:
         if not self._next:
             return []
-        self._worker = self._worker or self._make()
+        self._worker = self._worker or StudyWorker(self._config)
         task = self._next.popleft()
         return [Event(task=task, record=self._worker.work(task))]
 
@@ -90,13 +88,12 @@ class _Worker:
 class ProcessPool:
     """``num_workers`` processes started afresh; one that dies is replaced and its study reported as lost.
 
-    Args:
-        threads: of each worker; None shares the cores out among them.
+    Without a number of threads in the configuration the cores are shared out among them.
     """
 
-    def __init__(self, root: Path, settings: Settings, num_workers: int, threads: int | None = None) -> None:
-        self._root, self._settings = root, settings
-        self._threads = threads or max(1, (os.cpu_count() or 1) // num_workers)
+    def __init__(self, config: WorkerConfig, num_workers: int) -> None:
+        self._threads = config.threads or max(1, (os.cpu_count() or 1) // num_workers)
+        self._config = replace(config, threads=self._threads)
         self._context = multiprocessing.get_context("spawn")
         self._workers = [self._start() for _ in range(num_workers)]
 
@@ -145,9 +142,7 @@ class ProcessPool:
 
     def _start(self) -> _Worker:
         here, there = self._context.Pipe()
-        process = self._context.Process(
-            target=_serve, args=(there, self._root, self._settings, self._threads, os.getpid()), daemon=True
-        )
+        process = self._context.Process(target=_serve, args=(there, self._config, os.getpid()), daemon=True)
         with _thread_variables(self._threads):
             process.start()
         there.close()
@@ -169,11 +164,11 @@ def _thread_variables(threads: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _serve(connection: Connection, root: Path, settings: Settings, threads: int, parent: int) -> None:
+def _serve(connection: Connection, config: WorkerConfig, parent: int) -> None:
     """A worker's life: tasks in, records out, until the run's process is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
-    worker = StudyWorker(root, settings, threads)
+    worker = StudyWorker(config)
     try:
         while True:
             connection.send(worker.work(connection.recv()))

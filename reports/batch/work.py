@@ -11,12 +11,14 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from tomoscribe.core import Reading, Volume
 from tomoscribe.core.errors import ConfigError, MissingExtraError, OutputError, TomoscribeError, WeightsError
+from tomoscribe.reports.audit import AuditLog, Event, patient_of
 from tomoscribe.reports.batch.folder import RunFolder, Settings, write_atomically
 from tomoscribe.reports.batch.records import (
     Part,
@@ -33,21 +35,33 @@ from tomoscribe.reports.batch.records import (
 from tomoscribe.reports.batch.sources import has_changed
 
 
-class StudyWorker:
-    """Holds one ``StudyReader`` and reads studies with it, one after the other.
+@dataclass(frozen=True, kw_only=True)
+class WorkerConfig:
+    """What a worker needs to know.
 
     Args:
         root: the output folder of the run.
         threads: of the networks; None leaves them as they are.
+        audit: folder of the audit store, None where it is switched off.
     """
 
-    def __init__(self, root: Path, settings: Settings, threads: int | None = None) -> None:
+    root: Path
+    settings: Settings
+    threads: int | None = None
+    audit: Path | None = None
+
+
+class StudyWorker:
+    """Holds one ``StudyReader`` and reads studies with it, one after the other."""
+
+    def __init__(self, config: WorkerConfig) -> None:
         from tomoscribe.reports.reader import StudyReader
 
-        if threads is not None:
-            limit_threads(threads)
-        self._folder = RunFolder(root)
-        self._reader = StudyReader(device=settings.device, text=settings.text)
+        if config.threads is not None:
+            limit_threads(config.threads)
+        self._folder = RunFolder(config.root)
+        self._audit = AuditLog(config.audit, "tomoscribe batch")
+        self._reader = StudyReader(device=config.settings.device, text=config.settings.text)
 
     def work(self, task: StudyTask) -> StudyRecord:
         """Reads a study and moves its results to their place; whatever is wrong with it ends in the record."""
@@ -77,6 +91,8 @@ class StudyWorker:
         task = attempt.task
         if has_changed(task):
             return attempt.record(Status.CHANGED)
+        patient = patient_of(task.study.series)
+        self._audit.record(Event.READ, study_uid=task.study.study_uid, patient=patient)
         reading = self._reader.read(task.study, progress=attempt.progress)
         attempt.stage = "writing results"
         volumes = self._reader.volumes(task.study)
@@ -85,6 +101,7 @@ class StudyWorker:
         write_results(reading, volumes, headers, staged)
         if has_changed(task):
             return attempt.record(Status.CHANGED)
+        self._audit.record(Event.EXPORTED, study_uid=task.study.study_uid, patient=patient, detail="to a batch folder")
         self._publish(task, reading, volumes, staged)
         attempt.stage = "done"
         return attempt.record(Status.DONE, reading=reading, were_read=frozenset((r.series_uid, r.part) for r in refs))

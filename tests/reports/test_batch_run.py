@@ -20,10 +20,12 @@ import psutil
 import pytest
 
 from tomoscribe.core.errors import OutputError
+from tomoscribe.reports.audit import FOLDER_VARIABLE
 from tomoscribe.reports.batch import BatchResult, Settings, run_batch
 from tomoscribe.reports.batch.pools import InProcessPool, ProcessPool
 from tomoscribe.reports.batch.records import Status, StudyTask
 from tomoscribe.reports.batch.run import Standing
+from tomoscribe.reports.batch.work import WorkerConfig
 from tomoscribe.validation.batch_trial.export import BREAKERS, write_study, zipped
 from tomoscribe.validation.batch_trial.kill import canonical, differences, kill_trial, latest_records, uids
 
@@ -33,6 +35,10 @@ NUM_STUDIES = int(os.environ.get("TOMOSCRIBE_BATCH_STUDIES", "6"))
 NUM_KILLS = int(os.environ.get("TOMOSCRIBE_BATCH_KILLS", "2"))
 FIRST_SEED = 1_800_100
 BROKEN = {1: "pixels cut off", 3: "modality nobody reads"}
+
+
+def _config(out: Path) -> WorkerConfig:
+    return WorkerConfig(root=out, settings=SETTINGS, threads=1, audit=Path(os.environ[FOLDER_VARIABLE]))
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +62,11 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reference(export: Path, work: Path) -> BatchResult:
     """An undisturbed run in this process."""
     out = work / "reference"
-    return run_batch(export, out, SETTINGS, lambda: InProcessPool(out, SETTINGS, 1))
+    return run_batch(export, out, SETTINGS, lambda: InProcessPool(_config(out)))
 
 
 def _read_again(export: Path, out: Path, **options: object) -> BatchResult:
-    return run_batch(export, out, SETTINGS, lambda: InProcessPool(out, SETTINGS, 1), **options)  # type: ignore[arg-type]
+    return run_batch(export, out, SETTINGS, lambda: InProcessPool(_config(out)), **options)  # type: ignore[arg-type]
 
 
 def test_every_good_study_has_results_and_every_bad_one_a_reason(reference: BatchResult) -> None:
@@ -124,7 +130,7 @@ def test_kill_9_at_random_moments(reference: BatchResult, export: Path, work: Pa
 
 def test_workers_read_the_same_and_a_dead_one_is_replaced(reference: BatchResult, export: Path, work: Path) -> None:
     out = work / "workers"
-    pool = ProcessPool(out, SETTINGS, 2, 1)
+    pool = ProcessPool(_config(out), 2)
     victim = pool.processes()[0]
 
     def kill_one(standing: Standing) -> None:
@@ -152,7 +158,7 @@ class _Meddler(InProcessPool):
     """Changes a file of each study between the scan and the reading, the first ``times`` times."""
 
     def __init__(self, root: Path, times: int) -> None:
-        super().__init__(root, SETTINGS, 1)
+        super().__init__(_config(root))
         self.times = times
 
     def submit(self, task: StudyTask) -> None:
