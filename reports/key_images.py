@@ -11,13 +11,14 @@ from __future__ import annotations
 import base64
 import io
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tomoscribe.core import Finding, Geometry, LabelMap, Point, Segment, Volume, terms
+from tomoscribe.core import Finding, Geometry, LabelMap, Point, Presence, Reading, Segment, Volume, terms
 
 _TOWARDS = {
     "axial": ((0, 0, 1), (0, 1, 0), (1, 0, 0)),
@@ -31,8 +32,11 @@ _SIDES = {
     "sagittal": {"left": "A", "right": "P", "top": "H", "bottom": "F"},
 }
 _MEDIASTINAL = (terms.PLEURAL_EFFUSION, terms.ORGAN_MEASUREMENT)
+TINT_RGB = (255, 140, 0)
+ORGANS = ""
+"""Key of the overview of organs among the pictures of a reading."""
 MAX_PIXELS = 460
-"""Longer side of a picture."""
+"""Longer side of a picture, unless another is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,22 +74,22 @@ class Mark:
     color: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class KeyImage:
     """One picture.
 
     Args:
-        png: 8-bit grey PNG without any mark.
-        tint_png: RGBA PNG of the same size that colors the mask, for masks too scattered to outline; else None.
+        pixels: (H, W) grey without any mark, or (H, W, 3) with its marks drawn in; 8-bit.
+        tint: (H, W) opacity of the color over a mask that is too scattered to outline, 8-bit; else None.
         width_mm, height_mm: size of what it shows.
         plane: ``axial``, ``coronal`` or ``sagittal``; ``oblique`` planes carry the nearest name.
         sides: letter at ``left``, ``right``, ``top``, ``bottom``.
-        series_number, instance_number: of the slice, None where the plane is reformatted.
+        series_number, instance_number, instance_uid: of the slice, None where the plane is reformatted.
         position_mm: along the patient axis perpendicular to the plane.
     """
 
-    png: bytes
-    tint_png: bytes | None
+    pixels: NDArray[np.uint8]
+    tint: NDArray[np.uint8] | None
     width_mm: float
     height_mm: float
     plane: str
@@ -96,6 +100,19 @@ class KeyImage:
     instance_number: int | None
     position_mm: float
     is_native: bool
+    instance_uid: str | None = None
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether the marks are drawn into the pixels, with letters and scale, so that nothing need be laid over."""
+        return self.pixels.ndim == 3
+
+    @property
+    def png(self) -> bytes:
+        """The pixels as a PNG."""
+        from PIL import Image
+
+        return _png(Image.fromarray(self.pixels))
 
     @property
     def data_uri(self) -> str:
@@ -103,7 +120,7 @@ class KeyImage:
 
     @property
     def tint_uri(self) -> str | None:
-        return None if self.tint_png is None else "data:image/png;base64," + base64.b64encode(self.tint_png).decode()
+        return None if self.tint is None else "data:image/png;base64," + base64.b64encode(_tint_png(self.tint)).decode()
 
     @property
     def bar_mm(self) -> float:
@@ -139,13 +156,59 @@ def windows_of(volume: Volume, finding: Finding | None = None) -> tuple[Window, 
     return (LUNG,)
 
 
-def key_images(volume: Volume, finding: Finding, label_map: LabelMap | None) -> tuple[KeyImage, ...]:
+def draw_all(
+    reading: Reading, volumes: Mapping[str, Volume], max_pixels: int = MAX_PIXELS
+) -> dict[str, tuple[KeyImage, ...]]:
+    """The pictures of each finding that is present or to be reviewed, by tracking UID; under ORGANS the overview.
+
+    Args:
+        volumes: by series UID; a finding whose volume is not among them has no picture.
+    """
+    shown = (Presence.PRESENT, Presence.UNCERTAIN)
+    drawn = {
+        f.tracking_uid: finding_images(f, reading, volumes, max_pixels)
+        for f in reading.report.findings
+        if f.presence in shown and f.type != terms.ORGAN_MEASUREMENT
+    }
+    anatomy = reading.label_map("anatomy")
+    if anatomy is not None and anatomy.series_uid in volumes:
+        drawn[ORGANS] = organ_images(volumes[anatomy.series_uid], anatomy, max_pixels)
+    return drawn
+
+
+def finding_images(
+    finding: Finding, reading: Reading, volumes: Mapping[str, Volume], max_pixels: int = MAX_PIXELS
+) -> tuple[KeyImage, ...]:
+    """The pictures of one finding of a reading; none where its volume is not at hand."""
+    region = finding.region
+    if region is None:
+        return ()
+    label_map = None if region.label_map is None else reading.label_map(region.label_map)
+    volume = _volume_of(finding, label_map, volumes)
+    return () if volume is None else key_images(volume, finding, label_map, max_pixels)
+
+
+def _volume_of(finding: Finding, label_map: LabelMap | None, volumes: Mapping[str, Volume]) -> Volume | None:
+    """The volume of the mask, else of the evidence slice, else the first in the region's frame of reference."""
+    if label_map is not None:
+        return volumes.get(label_map.series_uid)
+    for evidence in finding.evidence:
+        if evidence.series_uid in volumes:
+            return volumes[evidence.series_uid]
+    frame = None if finding.region is None else finding.region.frame_of_reference_uid
+    return next((v for v in volumes.values() if frame in (None, v.geometry.frame_of_reference_uid)), None)
+
+
+def key_images(
+    volume: Volume, finding: Finding, label_map: LabelMap | None, max_pixels: int = MAX_PIXELS
+) -> tuple[KeyImage, ...]:
     """Whole slice and, for a finding small against it, its neighborhood in each suitable window.
 
     Args:
         volume: the one the finding was measured on, or any in its frame of reference.
         finding: with a region; without one there is no picture.
         label_map: that holds the region's segment, on the grid of ``volume``; None for a region without mask.
+        max_pixels: longer side of each picture.
     """
     region = finding.region
     if region is None:
@@ -159,16 +222,18 @@ def key_images(volume: Volume, finding: Finding, label_map: LabelMap | None) -> 
     box = _neighborhood(cut.geometry, finding)
     whole_height, whole_width = _size_mm(cut.geometry)
     if box is None or box[2] - box[0] > 0.5 * whole_width or box[3] - box[1] > 0.5 * whole_height:
-        return tuple(_render(cut, w, _outline_and_calipers(cut, cut_mask, ends), None, cut_mask) for w in windows)
+        marks = _outline_and_calipers(cut, cut_mask, ends)
+        return tuple(_render(_View(cut=cut, mask=cut_mask, max_pixels=max_pixels), w, marks) for w in windows)
     frame = Mark(kind="frame", points=((box[0], box[1]), (box[2], box[1]), (box[2], box[3]), (box[0], box[3])))
     marks = _outline_and_calipers(cut, cut_mask, ends)
+    close = _View(cut=cut, mask=cut_mask, box=box, max_pixels=max_pixels)
     return (
-        _render(cut, windows[0], (frame,), None, None),
-        *(_render(cut, w, marks, box, cut_mask) for w in windows),
+        _render(_View(cut=cut, max_pixels=max_pixels), windows[0], (frame,)),
+        *(_render(close, w, marks) for w in windows),
     )
 
 
-def organ_images(volume: Volume, label_map: LabelMap) -> tuple[KeyImage, ...]:
+def organ_images(volume: Volume, label_map: LabelMap, max_pixels: int = MAX_PIXELS) -> tuple[KeyImage, ...]:
     """Axial and coronal overview through the middle of all masks, each segment outlined in its color.
 
     Args:
@@ -189,7 +254,7 @@ def organ_images(volume: Volume, label_map: LabelMap) -> tuple[KeyImage, ...]:
             mask = volume.with_array((label_map.array == segment.number).astype(np.uint8))
             outlines = _outlines(_cut(mask, axis, index))
             marks += [replace(m, label=segment.name.replace("_", " "), color=color) for m in outlines]
-        pictures.append(_render(cut, windows_of(volume)[0], tuple(marks), None, None))
+        pictures.append(_render(_View(cut=cut, max_pixels=max_pixels), windows_of(volume)[0], tuple(marks)))
     return tuple(pictures)
 
 
@@ -336,26 +401,42 @@ def _outlines(mask: Any) -> list[Mark]:
     return marks
 
 
-def _render(
-    cut: _Cut,
-    window: Window,
-    marks: tuple[Mark, ...],
-    box: tuple[float, float, float, float] | None,
-    mask: LabelMap | None,
-) -> KeyImage:
-    """The plane, or the ``box`` of it in picture mm, as a PNG with square pixels; marks moved into it."""
+@dataclass(frozen=True, kw_only=True)
+class _View:
+    """What of a plane is shown: the ``box`` of it in picture mm, or all; a mask that may have to be tinted."""
+
+    cut: _Cut
+    mask: LabelMap | None = None
+    box: tuple[float, float, float, float] | None = None
+    max_pixels: int = MAX_PIXELS
+
+    def pixels(self, array: NDArray[np.uint8], *, smooth: bool) -> NDArray[np.uint8]:
+        """(H, W) of the part of an 8-bit plane that is shown, with square pixels."""
+        from PIL import Image
+
+        _, row_mm, column_mm = (float(s) for s in self.cut.geometry.spacing_mm)
+        x0, y0, x1, y1 = self.box or (0.0, 0.0, *reversed(_size_mm(self.cut.geometry)))
+        pixels_per_mm = self.max_pixels / max(x1 - x0, y1 - y0)
+        size = (max(1, round((x1 - x0) * pixels_per_mm)), max(1, round((y1 - y0) * pixels_per_mm)))
+        how = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+        picture = Image.fromarray(np.ascontiguousarray(array))
+        shown = picture.resize(size, how, box=(x0 / column_mm, y0 / row_mm, x1 / column_mm, y1 / row_mm))
+        return np.asarray(shown, dtype=np.uint8)
+
+
+def _render(view: _View, window: Window, marks: tuple[Mark, ...]) -> KeyImage:
+    """What a view shows in a window; the marks moved into it."""
+    cut = view.cut
     height, width = _size_mm(cut.geometry)
-    x0, y0, x1, y1 = box or (0.0, 0.0, width, height)
-    tint = None
-    if mask is not None and _is_scattered(mask):
-        tint = _tint_png(_scaled(mask.array[0] * np.uint8(110), cut.geometry, (x0, y0, x1, y1), smooth=False))
+    x0, y0, x1, y1 = view.box or (0.0, 0.0, width, height)
+    scattered = view.mask is not None and _is_scattered(view.mask)
     is_native = cut.axis == 0
     names = cut.volume.series
     known = is_native and len(names.instance_numbers) == 1
     through = int(np.argmax(np.abs(cut.geometry.direction[:, 0])))
     return KeyImage(
-        png=_png(_scaled(window.apply(cut.volume.array[0]), cut.geometry, (x0, y0, x1, y1), smooth=True)),
-        tint_png=tint,
+        pixels=view.pixels(window.apply(cut.volume.array[0]), smooth=True),
+        tint=view.pixels(view.mask.array[0] * np.uint8(110), smooth=False) if view.mask and scattered else None,
         width_mm=x1 - x0,
         height_mm=y1 - y0,
         plane=cut.plane,
@@ -366,27 +447,12 @@ def _render(
         instance_number=names.instance_numbers[0] if known else None,
         position_mm=float(cut.geometry.center_mm[through]),
         is_native=is_native,
+        instance_uid=names.instance_uids[0] if is_native and len(names.instance_uids) == 1 else None,
     )
 
 
 def _moved(mark: Mark, x0: float, y0: float) -> Mark:
     return replace(mark, points=tuple((x - x0, y - y0) for x, y in mark.points))
-
-
-def _scaled(
-    array: NDArray[np.uint8], geometry: Geometry, box: tuple[float, float, float, float], *, smooth: bool
-) -> Any:
-    """An 8-bit Pillow image of the box (picture mm) with square pixels."""
-    from PIL import Image
-
-    _, row_mm, column_mm = (float(s) for s in geometry.spacing_mm)
-    x0, y0, x1, y1 = box
-    longer = max(x1 - x0, y1 - y0)
-    pixels_per_mm = MAX_PIXELS / longer
-    size = (max(1, round((x1 - x0) * pixels_per_mm)), max(1, round((y1 - y0) * pixels_per_mm)))
-    how = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
-    picture = Image.fromarray(np.ascontiguousarray(array))
-    return picture.resize(size, how, box=(x0 / column_mm, y0 / row_mm, x1 / column_mm, y1 / row_mm))
 
 
 def _png(picture: Any) -> bytes:
@@ -395,9 +461,9 @@ def _png(picture: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _tint_png(alpha: Any) -> bytes:
+def _tint_png(opacity: NDArray[np.uint8]) -> bytes:
     from PIL import Image
 
-    color = Image.new("RGBA", alpha.size, (255, 140, 0, 0))
-    color.putalpha(alpha)
+    color = Image.new("RGBA", (opacity.shape[1], opacity.shape[0]), (*TINT_RGB, 0))
+    color.putalpha(Image.fromarray(opacity))
     return _png(color)

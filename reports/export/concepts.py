@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from tomoscribe.core import Code, Laterality, Presence, terms
+from tomoscribe.core import Code, Finding, Laterality, Presence, terms
 from tomoscribe.core.code import PRIVATE_SCHEME
 
 T = TypeVar("T")
@@ -78,6 +78,12 @@ LATERALITIES: dict[Laterality, Code] = {
     Laterality.BILATERAL: terms.BILATERAL,
     Laterality.MIDLINE: terms.MIDLINE,
 }
+
+
+def identifier_of(finding: Finding) -> str:
+    """What people read as the name of a finding: type, site and side."""
+    side = "" if finding.laterality is None else f" {finding.laterality.value}"
+    return f"{finding.type.meaning}, {finding.site.meaning}{side}"
 
 
 def word_code(word: str) -> Code:

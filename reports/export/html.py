@@ -16,7 +16,6 @@ from tomoscribe.core import (
     Change,
     Direction,
     Finding,
-    LabelMap,
     Laterality,
     Measurement,
     Presence,
@@ -30,7 +29,7 @@ from tomoscribe.core import (
     terms,
 )
 from tomoscribe.core.serial import NOTICE
-from tomoscribe.reports.key_images import KeyImage, Mark, key_images, organ_images
+from tomoscribe.reports.key_images import ORGANS, KeyImage, Mark, draw_all
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 TEMPLATE = "report.html.j2"
@@ -80,12 +79,15 @@ class Line:
     source: str
 
 
-def render_html(reading: Reading, volumes: Mapping[str, Volume]) -> str:
+def render_html(
+    reading: Reading, volumes: Mapping[str, Volume], pictures: Mapping[str, tuple[KeyImage, ...]] | None = None
+) -> str:
     """The page.
 
     Args:
         reading: with the label maps that the regions of its findings name.
         volumes: by series UID; a finding whose volume is not among them has no key image.
+        pictures: by tracking UID, what was drawn before, for a reading that was opened again; None to draw them.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -99,12 +101,13 @@ def render_html(reading: Reading, volumes: Mapping[str, Volume]) -> str:
     environment.globals["svg_points"] = _svg_points
     environment.globals["caliper_ticks"] = _caliper_ticks
     environment.globals["label_place"] = _label_place
-    return environment.get_template(TEMPLATE).render(_context(reading, volumes))
+    drawn = draw_all(reading, volumes) if pictures is None else pictures
+    return environment.get_template(TEMPLATE).render(_context(reading, drawn))
 
 
-def _context(reading: Reading, volumes: Mapping[str, Volume]) -> dict[str, Any]:
+def _context(reading: Reading, pictures: Mapping[str, tuple[KeyImage, ...]]) -> dict[str, Any]:
     report, study = reading.report, reading.study
-    cards = [_card(n, f, reading, volumes) for n, f in enumerate(report.findings, start=1)]
+    cards = [_card(n, f, pictures) for n, f in enumerate(report.findings, start=1)]
     by_uid = {c.finding.tracking_uid: c for c in cards}
     organs = [c for c in cards if c.finding.type == terms.ORGAN_MEASUREMENT]
     rest = [c for c in cards if c.finding.type != terms.ORGAN_MEASUREMENT]
@@ -117,7 +120,7 @@ def _context(reading: Reading, volumes: Mapping[str, Volume]) -> dict[str, Any]:
             (s.name.value, _title(s.name.value), [_line(t, by_uid) for t in s.statements]) for s in report.sections
         ],
         "organs": organs,
-        "organ_images": _organ_images(reading, volumes),
+        "organ_images": pictures.get(ORGANS, ()),
         "present": [c for c in rest if c.finding.presence is Presence.PRESENT],
         "review": [c for c in rest if c.finding.presence is Presence.UNCERTAIN],
         "other": [c for c in rest if c.finding.presence in (Presence.NOT_ASSESSED, Presence.ABSENT)],
@@ -151,9 +154,8 @@ def _line(statement: Statement, cards: Mapping[str, Card]) -> Line:
     return Line(statement=statement, links=tuple((c.anchor, str(c.number), c.title) for c in behind), source=source)
 
 
-def _card(number: int, finding: Finding, reading: Reading, volumes: Mapping[str, Volume]) -> Card:
-    shown = finding.presence in (Presence.PRESENT, Presence.UNCERTAIN) and finding.type != terms.ORGAN_MEASUREMENT
-    images = _images(finding, reading, volumes) if shown else ()
+def _card(number: int, finding: Finding, pictures: Mapping[str, tuple[KeyImage, ...]]) -> Card:
+    images = pictures.get(finding.tracking_uid, ())
     if finding.presence is Presence.UNCERTAIN:
         images = tuple(i for i in images if i.window == images[0].window)
     return Card(
@@ -188,33 +190,6 @@ def title_of(finding: Finding) -> str:
 def _stems(words: str) -> set[str]:
     """Beginnings of the longer words, to see that "Pleural effusion" need not be told to be of the pleura."""
     return {word[:5] for word in words.lower().split() if len(word) > 4}
-
-
-def _images(finding: Finding, reading: Reading, volumes: Mapping[str, Volume]) -> tuple[KeyImage, ...]:
-    region = finding.region
-    if region is None:
-        return ()
-    label_map = None if region.label_map is None else reading.label_map(region.label_map)
-    volume = _volume_of(finding, label_map, volumes)
-    return () if volume is None else key_images(volume, finding, label_map)
-
-
-def _volume_of(finding: Finding, label_map: LabelMap | None, volumes: Mapping[str, Volume]) -> Volume | None:
-    """The volume of the mask, else of the evidence slice, else the first in the region's frame of reference."""
-    if label_map is not None:
-        return volumes.get(label_map.series_uid)
-    for evidence in finding.evidence:
-        if evidence.series_uid in volumes:
-            return volumes[evidence.series_uid]
-    frame = None if finding.region is None else finding.region.frame_of_reference_uid
-    return next((v for v in volumes.values() if frame in (None, v.geometry.frame_of_reference_uid)), None)
-
-
-def _organ_images(reading: Reading, volumes: Mapping[str, Volume]) -> tuple[KeyImage, ...]:
-    anatomy = reading.label_map("anatomy")
-    if anatomy is None or anatomy.series_uid not in volumes:
-        return ()
-    return organ_images(volumes[anatomy.series_uid], anatomy)
 
 
 def _row(measurement: Measurement) -> Row:

@@ -1,94 +1,146 @@
-"""Writes the results of one reading into a folder, all files or none, and opens SEG and SR again."""
+"""The results of one reading in a folder: written all or none, opened again, replaced when the report changes."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tomoscribe.core import LabelMap, Reading, Volume
+from tomoscribe.core import LabelMap, Reading, Study, Volume
 from tomoscribe.core.errors import InputError, OutputError
+from tomoscribe.reports.export.atomic import all_or_none, save_dicom, save_text, sync
 from tomoscribe.reports.export.json_file import reading_to_text
+from tomoscribe.reports.export.seg import SegKind
+from tomoscribe.reports.key_images import KeyImage
 from tomoscribe.reports.signing import refuse_objections
 
+if TYPE_CHECKING:
+    from tomoscribe.reports.export.sr_write import Evidence
+
 RESULT_FILES = ("report.json", "report.html", "seg.dcm", "sr.dcm")
+ANATOMY_FILE = "seg_anatomy.dcm"
+KEY_IMAGES = "key_images"
+OPTIONAL_RESULTS = (ANATOMY_FILE, KEY_IMAGES)
+"""Organs, where ``seg.dcm`` does not hold them already; a folder of key images, where there is something to show."""
 
 
 def write_results(
-    reading: Reading, volumes: Mapping[str, Volume], headers: Mapping[str, Sequence[Any]], folder: Path
+    reading: Reading,
+    volumes: Mapping[str, Volume],
+    headers: Mapping[str, Sequence[Any]],
+    folder: Path,
+    anatomy: SegKind = SegKind.BINARY,
 ) -> tuple[Path, ...]:
-    """Writes ``report.json``, ``report.html``, ``seg.dcm`` and ``sr.dcm``, all of them or none.
+    """Writes the RESULT_FILES, and the OPTIONAL_RESULTS there is something for: all of them or none.
 
     Result files of an earlier reading in the folder are replaced once the new ones are complete; other files stay.
-    The SEG holds the segments of the findings; a reading without any finding's mask has its anatomy there instead.
+    ``seg.dcm`` holds the segments of the findings; a reading without any finding's mask has its anatomy there instead.
 
     Args:
         reading: whose report the evidence lock accepts.
         volumes: by series UID, for the key images.
         headers: by series UID, data sets without pixels of the series that the label maps were drawn on.
         folder: made if it is not there.
+        anatomy: how ``seg_anatomy.dcm`` is stored; LABELMAP only for a receiver that accepts it.
 
     Raises:
         LockError: the evidence lock objects; nothing is written.
         OutputError: the folder cannot be written, or there is no mask or header to make DICOM of; nothing is left.
     """
     refuse_objections(reading)
-    folder = Path(folder)
-    check_writable(folder)
-    with _staging(folder) as staging:
-        _write_all(reading, volumes, headers, staging)
-        _move_into_place(staging, folder)
-    return tuple(folder / name for name in RESULT_FILES)
+    with all_or_none(folder, (*RESULT_FILES, *OPTIONAL_RESULTS)) as staging:
+        names = _write_all(reading, volumes, headers, staging, anatomy)
+    return tuple(Path(folder) / name for name in names)
 
 
-def check_writable(folder: Path) -> None:
-    """Whether results could be written there, tried with an empty file; what it makes it removes.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OpenedResults:
+    """What a result folder holds.
 
-    Raises:
-        OutputError: the folder is a file, or the folder or its parent cannot be written.
+    Args:
+        reading: without file paths and patient key; timing is not carried.
+        seg, sr: the data sets of ``seg.dcm`` and ``sr.dcm``.
+        captures: the key images, by the tracking UID of their finding, under ORGANS the overview.
+        anatomy: data set of ``seg_anatomy.dcm``, None where there is none.
     """
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise OutputError("expected a folder, found a file", where=str(folder), remedy="choose another output folder")
-    place = folder if folder.is_dir() else _existing_parent(folder)
-    try:
-        with tempfile.TemporaryFile(dir=place):
-            pass
-    except OSError as error:
-        raise _unwritable(place, error) from error
+
+    reading: Reading
+    seg: Any
+    sr: Any
+    captures: Mapping[str, tuple[Any, ...]]
+    anatomy: Any = None
 
 
 def open_results(folder: Path) -> Reading:
-    """The reading in ``seg.dcm`` and ``sr.dcm`` of a folder (what SR does not carry: see ``sr_read``).
+    """The reading in a result folder (what SR does not carry: see ``sr_read``).
 
     Raises:
-        InputError: a file is missing, not DICOM, of another origin, or the two do not belong together.
+        InputError: a file is missing, not DICOM, of another origin, or the files do not belong together.
+    """
+    return open_folder(folder).reading
+
+
+def open_folder(folder: Path) -> OpenedResults:
+    """Everything in a result folder.
+
+    Raises:
+        InputError: a file is missing, not DICOM, of another origin, or the files do not belong together.
     """
     from tomoscribe.reports.export.seg import read_seg
     from tomoscribe.reports.export.sr_read import read_report, read_study
 
-    seg, sr = _open_dicom(Path(folder) / "seg.dcm"), _open_dicom(Path(folder) / "sr.dcm")
+    folder = Path(folder)
+    seg, sr = _open_dicom(folder / "seg.dcm"), _open_dicom(folder / "sr.dcm")
     if seg.get("Modality") != "SEG" or sr.get("Modality") != "SR":
         raise InputError("expected a SEG and an SR", where=str(folder), remedy="open a folder that tomoscribe wrote")
     if seg.StudyInstanceUID != sr.StudyInstanceUID or str(seg.SOPInstanceUID) not in sr_references(sr):
         raise InputError("expected an SR that refers to the SEG beside it", where=str(sr.SOPInstanceUID))
-    return Reading(study=read_study(sr), report=read_report(sr), label_maps=(read_seg(seg),))
+    anatomy = _open_dicom(folder / ANATOMY_FILE) if (folder / ANATOMY_FILE).is_file() else None
+    if anatomy is not None and anatomy.StudyInstanceUID != sr.StudyInstanceUID:
+        raise InputError("expected the organs of the same study", where=str(anatomy.SOPInstanceUID))
+    maps = tuple(read_seg(d) for d in (seg, anatomy) if d is not None)
+    reading = Reading(study=read_study(sr), report=read_report(sr), label_maps=maps)
+    captures = _open_captures(folder / KEY_IMAGES, sr)
+    return OpenedResults(reading=reading, seg=seg, sr=sr, captures=captures, anatomy=anatomy)
+
+
+def replace_report(opened: OpenedResults, reading: Reading, folder: Path) -> tuple[Path, ...]:
+    """Writes a changed report over the one in a result folder: all files that hold its words, or none.
+
+    The masks and key images stay. The new SR has UIDs of its own and names the one that it replaces.
+
+    Args:
+        opened: what the folder held.
+        reading: the same study's, whose report the evidence lock accepts.
+
+    Raises:
+        LockError: the evidence lock objects.
+        OutputError: the folder cannot be written; it is left as it was.
+    """
+    from tomoscribe.core import ReportStatus
+    from tomoscribe.reports.export.html import render_html
+    from tomoscribe.reports.export.secondary_capture import read_picture
+    from tomoscribe.reports.export.sr_write import build_sr
+
+    if reading.report.status is not ReportStatus.ENTERED_IN_ERROR:
+        refuse_objections(reading)
+    sr = build_sr(reading, _evidence_of(opened))
+    pictures: dict[str, tuple[KeyImage, ...]] = {
+        uid: tuple(read_picture(c) for c in captures) for uid, captures in opened.captures.items()
+    }
+    names = ("report.json", "report.html", "sr.dcm")
+    with all_or_none(folder, names) as staging:
+        save_text(reading_to_text(reading), staging / "report.json")
+        save_text(render_html(reading, {}, pictures), staging / "report.html")
+        save_dicom(sr, staging / "sr.dcm")
+    return tuple(Path(folder) / name for name in names)
 
 
 def sr_references(sr: Any) -> set[str]:
     """SOP Instance UIDs in the evidence sequences of an SR."""
-    return {
-        str(item.ReferencedSOPInstanceUID)
-        for name in ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence")
-        for study in sr.get(name, [])
-        for series in study.ReferencedSeriesSequence
-        for item in series.ReferencedSOPSequence
-    }
+    return {uid for _, _, uid in _references(sr)}
 
 
 def exported_map(reading: Reading) -> LabelMap:
@@ -105,106 +157,128 @@ def exported_map(reading: Reading) -> LabelMap:
 
 
 def _write_all(
-    reading: Reading, volumes: Mapping[str, Volume], headers: Mapping[str, Sequence[Any]], folder: Path
-) -> None:
+    reading: Reading,
+    volumes: Mapping[str, Volume],
+    headers: Mapping[str, Sequence[Any]],
+    folder: Path,
+    anatomy: SegKind,
+) -> list[str]:
+    """The names of the files that were written, relative to the folder."""
     from tomoscribe.reports.export.html import render_html
-    from tomoscribe.reports.export.seg import build_seg
-    from tomoscribe.reports.export.source_grid import source_grid
+    from tomoscribe.reports.export.secondary_capture import ORGANS, build_captures
     from tomoscribe.reports.export.sr_write import Evidence, build_sr
 
+    software = version("tomoscribe")
     label_map = exported_map(reading)
+    seg = _seg_of(label_map, reading, headers, software)
+    captures = build_captures(reading, volumes, headers, software)
+    by_uid = {str(h.SOPInstanceUID): h for series in headers.values() for h in series}
+    shown = {uid: pictures for uid, pictures in captures.by_finding.items() if uid != ORGANS}
+    sr = build_sr(
+        reading,
+        Evidence(seg=seg, seg_map=label_map.name, headers=by_uid, version=software, illustrations=shown),
+    )
+    save_text(reading_to_text(reading), folder / "report.json")
+    save_text(render_html(reading, volumes), folder / "report.html")
+    save_dicom(seg, folder / "seg.dcm")
+    save_dicom(sr, folder / "sr.dcm")
+    names = list(RESULT_FILES)
+    organs = reading.label_map("anatomy")
+    if organs is not None and organs is not label_map and organs.series_uid in headers and organs.array.any():
+        save_dicom(_seg_of(organs, reading, headers, software, anatomy), folder / ANATOMY_FILE)
+        names.append(ANATOMY_FILE)
+    return names + _write_captures(captures.all, folder)
+
+
+def _seg_of(
+    label_map: LabelMap,
+    reading: Reading,
+    headers: Mapping[str, Sequence[Any]],
+    software: str,
+    kind: SegKind = SegKind.BINARY,
+) -> Any:
+    from tomoscribe.reports.export.seg import build_seg
+    from tomoscribe.reports.export.source_grid import source_grid
+
     if label_map.series_uid not in headers:
         raise OutputError("expected the headers of the segmented series, found none", where=label_map.series_uid)
-    software = version("tomoscribe")
     findings = {f.tracking_uid: f for f in reading.report.findings}
-    seg = build_seg(label_map, source_grid(headers[label_map.series_uid]), findings, software)
-    by_uid = {str(h.SOPInstanceUID): h for series in headers.values() for h in series}
-    sr = build_sr(reading, Evidence(seg=seg, seg_map=label_map.name, headers=by_uid, version=software))
-    _save_text(folder / "report.json", reading_to_text(reading))
-    _save_text(folder / "report.html", render_html(reading, volumes))
-    for name, dataset in (("seg.dcm", seg), ("sr.dcm", sr)):
-        dataset.save_as(folder / name, enforce_file_format=True)
-        _sync(folder / name)
+    return build_seg(label_map, source_grid(headers[label_map.series_uid]), findings, software, kind)
 
 
-def _save_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
-    _sync(path)
+def _write_captures(captures: Sequence[Any], folder: Path) -> list[str]:
+    if not captures:
+        return []
+    (folder / KEY_IMAGES).mkdir()
+    names = [f"{KEY_IMAGES}/key_{int(c.InstanceNumber):03d}.dcm" for c in captures]
+    for name, capture in zip(names, captures, strict=True):
+        save_dicom(capture, folder / name)
+    sync(folder / KEY_IMAGES)
+    return names
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _open_captures(folder: Path, sr: Any) -> dict[str, tuple[Any, ...]]:
+    """The key images by finding; those that the SR does not refer to are the overview."""
+    from tomoscribe.reports.export.secondary_capture import ORGANS
+    from tomoscribe.reports.export.sr_read import illustrations
+
+    found = {str(d.SOPInstanceUID): d for d in (_open_dicom(p) for p in sorted(folder.glob("*.dcm")))}
+    by_finding = {uid: tuple(found[u] for u in uids if u in found) for uid, uids in illustrations(sr).items()}
+    shown = {str(d.SOPInstanceUID) for several in by_finding.values() for d in several}
+    rest = tuple(d for uid, d in found.items() if uid not in shown)
+    return {uid: pictures for uid, pictures in {**by_finding, ORGANS: rest}.items() if pictures}
 
 
-@contextlib.contextmanager
-def _staging(folder: Path) -> Iterator[Path]:
-    """A folder on the same disk as the target, gone afterwards; on failure, folders made on the way to it too."""
-    made = [p for p in (folder, *folder.parents) if not p.exists()]
-    place = folder if folder.is_dir() else folder.parent
-    staging = None
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".tomoscribe-", dir=place))
-        yield staging
-        made = []
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
-        _remove_empty(made)
+def _references(sr: Any) -> list[tuple[str, str, str]]:
+    """Series UID, SOP Class UID and SOP Instance UID of all that an SR names as its evidence."""
+    return [
+        (str(series.SeriesInstanceUID), str(item.ReferencedSOPClassUID), str(item.ReferencedSOPInstanceUID))
+        for name in ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence")
+        for study in sr.get(name, [])
+        for series in study.ReferencedSeriesSequence
+        for item in series.ReferencedSOPSequence
+    ]
 
 
-def _remove_empty(folders: Sequence[Path]) -> None:
-    for folder in folders:
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+def _evidence_of(opened: OpenedResults) -> Evidence:
+    """What a changed report refers to: as the SR in the folder did."""
+    from tomoscribe.reports.export.secondary_capture import ORGANS
+    from tomoscribe.reports.export.sr_write import Evidence
 
-
-def _move_into_place(staging: Path, folder: Path) -> None:
-    """One rename where the folder is new; else file by file, the old ones kept aside until all are there."""
-    if not folder.exists():
-        staging.chmod(0o777 & ~_umask())
-        staging.rename(folder)
-        return
-    aside = staging / "replaced"
-    aside.mkdir()
-    moved: list[str] = []
-    try:
-        for name in RESULT_FILES:
-            if (folder / name).exists():
-                os.replace(folder / name, aside / name)
-            moved.append(name)
-            os.replace(staging / name, folder / name)
-    except OSError:
-        for name in moved:
-            (folder / name).unlink(missing_ok=True)
-            if (aside / name).exists():
-                os.replace(aside / name, folder / name)
-        raise
-    _sync(folder)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _existing_parent(folder: Path) -> Path:
-    return next(p for p in folder.absolute().parents if p.exists())
-
-
-def _unwritable(place: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"cannot write results: {error.strerror or error}",
-        where=str(place),
-        remedy="choose an output folder that you may write to, with enough room",
+    return Evidence(
+        seg=opened.seg,
+        seg_map=opened.reading.label_maps[0].name,
+        headers=_source_headers(opened.sr, opened.reading.study),
+        version=version("tomoscribe"),
+        illustrations={uid: pictures for uid, pictures in opened.captures.items() if uid != ORGANS},
+        predecessor=opened.sr,
     )
+
+
+def _source_headers(sr: Any, study: Study) -> dict[str, Any]:
+    """Of each source image what an SR refers to it by; patient and study as in the SR itself."""
+    from pydicom.dataset import Dataset
+
+    from tomoscribe.reports.export.identity import copy_identity
+
+    modality = {s.series_uid: s.modality for s in study.series}
+    headers = {}
+    for series_uid, class_uid, uid in _references(sr):
+        if series_uid not in modality:
+            continue
+        header = Dataset()
+        copy_identity(header, sr)
+        header.SOPClassUID, header.SOPInstanceUID, header.SeriesInstanceUID = class_uid, uid, series_uid
+        header.Modality = modality[series_uid]
+        header.InstitutionName = sr.get("InstitutionName", "")
+        headers[uid] = header
+    if not headers:
+        raise InputError(
+            "expected a structured report that tells the series it rests on, found none",
+            where=str(sr.SOPInstanceUID),
+            remedy="read the study again with this version",
+        )
+    return headers
 
 
 def _open_dicom(path: Path) -> Any:

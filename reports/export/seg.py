@@ -1,13 +1,16 @@
-"""DICOM Segmentation (BINARY) of a label map, and back.
+"""DICOM Segmentation of a label map, BINARY or LABELMAP, and back.
 
-Slices are paired with their source images by position, never by the order of a list. Empty frames are left out; the
-list of all source images in slice order gives the full grid back.
+BINARY has a frame for each segment and slice, and every PACS that knows SEG takes it. LABELMAP (a SOP class of 2024)
+has one frame for each slice, is compressed (JPEG-LS) and far smaller. Slices are paired with their source images by
+position, never by the order of a list. Empty frames are left out; the list of all source images in slice order gives
+the full grid back.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -17,63 +20,121 @@ from tomoscribe.core.errors import InputError, OutputError
 from tomoscribe.core.uids import derive_uid
 from tomoscribe.reports.export.concepts import LATERALITIES, coding_scheme_item, from_dicom, key_of, to_dicom
 from tomoscribe.reports.export.identity import copy_identity
+from tomoscribe.reports.export.objects import MANUFACTURER, MODEL_NAME, reference
+from tomoscribe.reports.export.seg_frames import Frames, binary_frames, functional_groups, label_frames
 from tomoscribe.reports.export.source_grid import SourceGrid, on_source_grid
 
-MANUFACTURER = "tomoscribe developers"
-MODEL_NAME = "tomoscribe"
-SERIES_NUMBER = 9001
+SERIES_NUMBERS = {"findings": 9001, "anatomy": 9003}
 DESCRIPTION = "tomoscribe {name} SEG, not a medical device"
 _WEIGHTS = "weights_sha256"
 _LABEL = "label value "
 _COLORS_RGB = ((255, 99, 71), (64, 200, 120), (80, 150, 255), (255, 200, 40), (200, 110, 240), (0, 200, 210))
 
 
-def build_seg(label_map: LabelMap, grid: SourceGrid, findings: Mapping[str, Finding], version: str) -> Any:
-    """A BINARY Segmentation of all segments of the label map.
+class SegKind(StrEnum):
+    """How a Segmentation stores its voxels."""
+
+    BINARY = "BINARY"
+    LABELMAP = "LABELMAP"
+
+
+def build_seg(
+    label_map: LabelMap,
+    grid: SourceGrid,
+    findings: Mapping[str, Finding],
+    version: str,
+    kind: SegKind = SegKind.BINARY,
+) -> Any:
+    """A Segmentation of all segments of the label map.
 
     Args:
         label_map: on the grid of the source series in any axis order, or a crop of it.
         grid: the source images.
         findings: by tracking UID, for the anatomic region of a segment.
         version: of the software.
+        kind: LABELMAP only for a receiver that is known to accept it.
 
     Raises:
         OutputError: the label map has no voxel in any segment.
     """
-    from highdicom.seg import Segmentation, SegmentationTypeValues
-
     placed = on_source_grid(label_map, grid)
     if not placed.segments or not placed.array.any():
         raise OutputError(f"expected at least one voxel in label map '{label_map.name}', found none")
+    array = _consecutive(placed.array, placed.segments)
     digest = content_digest(placed)
     series_uid = str(grid.headers[0].SeriesInstanceUID)
-    segmentation = Segmentation(
-        source_images=list(grid.headers),
-        pixel_array=_consecutive(placed.array, placed.segments),
-        segmentation_type=SegmentationTypeValues.BINARY,
-        segment_descriptions=[
-            _description(n, s, placed.algorithm, findings) for n, s in enumerate(placed.segments, start=1)
-        ],
-        series_instance_uid=derive_uid(series_uid, "seg-series", label_map.name, digest, version),
-        series_number=SERIES_NUMBER,
-        sop_instance_uid=derive_uid(series_uid, "seg", label_map.name, digest, version),
+    names = (label_map.name, digest, version) + (() if kind is SegKind.BINARY else (kind.value,))
+    descriptions = [_description(n, s, placed.algorithm, findings) for n, s in enumerate(placed.segments, start=1)]
+    seg = _header(array, grid, descriptions, kind)
+    seg.SeriesInstanceUID, seg.SeriesNumber = (
+        derive_uid(series_uid, "seg-series", *names),
+        SERIES_NUMBERS.get(label_map.name, 9003),
+    )
+    seg.SOPInstanceUID = seg.file_meta.MediaStorageSOPInstanceUID = derive_uid(series_uid, "seg", *names)
+    seg.SeriesDescription = DESCRIPTION.format(name=label_map.name)
+    seg.ContentLabel, seg.SoftwareVersions = label_map.name.upper()[:16], version
+    copy_identity(seg, grid.headers[0])
+    seg.ContentQualification = "RESEARCH"
+    seg.CodingSchemeIdentificationSequence = [coding_scheme_item()]
+    seg.DimensionOrganizationSequence[0].DimensionOrganizationUID = derive_uid(series_uid, "seg-dim", digest)
+    for item in seg.DimensionIndexSequence:
+        item.DimensionOrganizationUID = seg.DimensionOrganizationSequence[0].DimensionOrganizationUID
+    frames = binary_frames(array, len(placed.segments)) if kind is SegKind.BINARY else label_frames(array)
+    _fill(seg, frames, grid.headers)
+    return seg
+
+
+def _header(array: Any, grid: SourceGrid, descriptions: Sequence[Any], kind: SegKind) -> Any:
+    """highdicom's Segmentation of the first two slices that hold a voxel, with the pixel measures of the whole grid."""
+    from highdicom import PixelMeasuresSequence
+    from highdicom.seg import Segmentation
+    from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless
+
+    start = min(int(np.argmax(array.any(axis=(1, 2)))), max(0, len(array) - 2))
+    across_mm, row_mm, column_mm = (float(s) for s in grid.geometry.spacing_mm)
+    thickness_mm = float(grid.headers[0].get("SliceThickness") or across_mm)
+    seg = Segmentation(
+        source_images=list(grid.headers[start : start + 2]),
+        pixel_array=array[start : start + 2],
+        segmentation_type=kind.value,
+        transfer_syntax_uid=ExplicitVRLittleEndian if kind is SegKind.BINARY else JPEGLSLossless,
+        segment_descriptions=list(descriptions),
+        series_instance_uid="2.25.1",
+        series_number=1,
+        sop_instance_uid="2.25.2",
         instance_number=1,
         manufacturer=MANUFACTURER,
         manufacturer_model_name=MODEL_NAME,
-        software_versions=version,
+        software_versions="0",
         device_serial_number="1",
-        content_label=label_map.name.upper()[:16],
         content_description="Drawn by software, not reviewed. Not a medical device.",
-        series_description=DESCRIPTION.format(name=label_map.name),
+        pixel_measures=PixelMeasuresSequence(
+            pixel_spacing=(row_mm, column_mm), slice_thickness=thickness_mm, spacing_between_slices=across_mm
+        ),
         specific_character_set="ISO_IR 192",
     )
-    copy_identity(segmentation, grid.headers[0])
-    segmentation.ContentQualification = "RESEARCH"
-    segmentation.CodingSchemeIdentificationSequence = [coding_scheme_item()]
-    segmentation.DimensionOrganizationSequence[0].DimensionOrganizationUID = derive_uid(series_uid, "seg-dim", digest)
-    for item in segmentation.DimensionIndexSequence:
-        item.DimensionOrganizationUID = segmentation.DimensionOrganizationSequence[0].DimensionOrganizationUID
-    return segmentation
+    return seg
+
+
+def _fill(seg: Any, frames: Frames, headers: Sequence[Any]) -> None:
+    """Frames, their functional groups and all source images in place of the header's two."""
+    shared = seg.SharedFunctionalGroupsSequence[0]
+    for name in (
+        "SegmentIdentificationSequence",
+        "PlanePositionSequence",
+        "DerivationImageSequence",
+        "FrameContentSequence",
+    ):
+        if name in shared:
+            delattr(shared, name)
+    if "DimensionOrganizationType" in seg:
+        del seg.DimensionOrganizationType
+    seg.PerFrameFunctionalGroupsSequence = functional_groups(frames, headers)
+    seg.NumberOfFrames = len(frames.places)
+    seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence = [reference(h) for h in headers]
+    seg.PixelData = frames.data
+    seg["PixelData"].VR = "OB"
+    seg["PixelData"].is_undefined_length = seg.file_meta.TransferSyntaxUID.is_encapsulated
 
 
 def content_digest(label_map: LabelMap) -> str:
@@ -96,12 +157,15 @@ def read_seg(seg: Any) -> LabelMap:
         raise InputError("expected a SEG with one orientation for all frames", where=str(seg.SOPInstanceUID))
     segments, algorithm = _read_segments(seg)
     geometry, places = _read_grid(seg, shared, frame_groups)
-    wide = max(s.number for s in segments) > 255
-    array = np.zeros(geometry.shape, dtype=np.uint16 if wide else np.uint8)
-    pixels = np.asarray(seg.pixel_array, dtype=bool).reshape(len(frame_groups), *geometry.shape[1:])
+    values = np.array([0, *(s.number for s in segments)], dtype=np.uint16)
+    array = np.zeros(geometry.shape, dtype=np.uint16 if values.max() > 255 else np.uint8)
+    pixels = np.asarray(seg.pixel_array).reshape(len(frame_groups), *geometry.shape[1:])
     for frame, k, group in zip(pixels, places, frame_groups, strict=True):
-        number = int(_functional(group, shared, "SegmentIdentificationSequence").ReferencedSegmentNumber)
-        array[k][frame] = segments[number - 1].number
+        if str(seg.SegmentationType) == SegKind.LABELMAP:
+            array[k] = values[frame]
+        else:
+            number = int(_functional(group, shared, "SegmentIdentificationSequence").ReferencedSegmentNumber)
+            array[k][frame.astype(bool)] = values[number]
     return LabelMap(
         name=str(seg.ContentLabel).lower(),
         array=array,
@@ -113,7 +177,9 @@ def read_seg(seg: Any) -> LabelMap:
 
 
 def _consecutive(array: Any, segments: Sequence[Segment]) -> Any:
-    """Label values 1, 2, 3, ... in the order of the segments, as DICOM wants them."""
+    """Label values 1, 2, 3, ... in the order of the segments, as DICOM wants them; no copy where they are so."""
+    if [s.number for s in segments] == list(range(1, len(segments) + 1)):
+        return array
     table = np.zeros(max(s.number for s in segments) + 1, dtype=np.uint16 if len(segments) > 255 else np.uint8)
     for n, segment in enumerate(segments, start=1):
         table[segment.number] = n
@@ -156,7 +222,8 @@ def _description(number: int, segment: Segment, algorithm: Algorithm, findings: 
 
 def _read_segments(seg: Any) -> tuple[tuple[Segment, ...], Algorithm]:
     segments = []
-    for n, item in enumerate(seg.SegmentSequence, start=1):
+    items = [item for item in seg.SegmentSequence if int(item.SegmentNumber)]
+    for n, item in enumerate(items, start=1):
         if int(item.SegmentNumber) != n:
             raise InputError(f"expected segment {n}, found {item.SegmentNumber}", where=str(seg.SOPInstanceUID))
         text = str(item.get("SegmentDescription", ""))
@@ -173,7 +240,7 @@ def _read_segments(seg: Any) -> tuple[tuple[Segment, ...], Algorithm]:
                 tracking_uid=str(item.TrackingUID) if "TrackingUID" in item else None,
             )
         )
-    made_by = seg.SegmentSequence[0].SegmentationAlgorithmIdentificationSequence[0]
+    made_by = items[0].SegmentationAlgorithmIdentificationSequence[0]
     parameters = str(made_by.get("AlgorithmParameters", ""))
     weights = parameters.removeprefix(f"{_WEIGHTS}=") if parameters.startswith(f"{_WEIGHTS}=") else None
     name, version = str(made_by.AlgorithmName), str(made_by.AlgorithmVersion)

@@ -37,7 +37,7 @@ from tomoscribe.core.uids import derive_uid
 from tomoscribe.reports.export import concepts as c
 from tomoscribe.reports.export import sr_items as item_of
 from tomoscribe.reports.export.identity import copy_identity
-from tomoscribe.reports.export.seg import MANUFACTURER, MODEL_NAME
+from tomoscribe.reports.export.objects import MANUFACTURER, MODEL_NAME
 from tomoscribe.reports.signing import signature
 
 SERIES_NUMBER = 9002
@@ -182,7 +182,7 @@ def _group(finding: Finding, evidence: Evidence) -> Any:
     number = _segment_number(finding, evidence)
     organ = finding.type == terms.ORGAN_MEASUREMENT
     common = {
-        "tracking_identifier": sr.TrackingIdentifier(uid=finding.tracking_uid, identifier=_identifier(finding)),
+        "tracking_identifier": sr.TrackingIdentifier(uid=finding.tracking_uid, identifier=c.identifier_of(finding)),
         "finding_type": c.to_dicom(finding.type),
         "finding_category": c.to_dicom(terms.ANATOMICAL_STRUCTURE if organ else terms.ABNORMAL_STRUCTURE),
         "finding_sites": [_site(finding)],
@@ -205,12 +205,6 @@ def _group(finding: Finding, evidence: Evidence) -> Any:
         _annotate(item, measurement, _frame(finding, evidence))
     content.extend(_more(finding, evidence))
     return group
-
-
-def _identifier(finding: Finding) -> str:
-    """What people read as the name of the group."""
-    side = "" if finding.laterality is None else f" {finding.laterality.value}"
-    return f"{finding.type.meaning}, {finding.site.meaning}{side}"
 
 
 def _segment_number(finding: Finding, evidence: Evidence) -> int | None:

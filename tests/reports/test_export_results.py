@@ -16,17 +16,27 @@ import pytest
 from tomoscribe.core import Presence
 from tomoscribe.core.errors import InputError, LockError, OutputError
 from tomoscribe.core.serial import reading_from_json
-from tomoscribe.reports.export import RESULT_FILES, check_writable, html, open_results, results, write_results
+from tomoscribe.reports.export import (
+    OPTIONAL_RESULTS,
+    RESULT_FILES,
+    atomic,
+    check_writable,
+    html,
+    open_results,
+    write_results,
+)
 
 
 def names(folder: Path) -> set[str]:
     return {p.name for p in folder.iterdir()}
 
 
-def test_four_files_and_what_they_hold(case, tmp_path: Path) -> None:
+def test_the_files_and_what_they_hold(case, tmp_path: Path) -> None:
     paths = write_results(*case.inputs, tmp_path / "new" / "out")
-    assert [p.name for p in paths] == ["report.json", "report.html", "seg.dcm", "sr.dcm"]
-    assert names(tmp_path / "new" / "out") == set(RESULT_FILES)
+    assert [p.name for p in paths[:5]] == ["report.json", "report.html", "seg.dcm", "sr.dcm", "seg_anatomy.dcm"]
+    assert names(tmp_path / "new" / "out") == {*RESULT_FILES, *OPTIONAL_RESULTS}
+    assert all(p.is_file() for p in paths)
+    assert names(tmp_path / "new" / "out" / "key_images") == {p.name for p in paths[5:]}
     assert names(tmp_path / "new") == {"out"}
     text = paths[0].read_text(encoding="utf-8")
     assert reading_from_json(text).report == case.reading.report
@@ -67,7 +77,7 @@ def test_results_are_replaced_and_other_files_stay(case, tmp_path: Path) -> None
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "report.json").write_text("old")
     write_results(*case.inputs, tmp_path)
-    assert names(tmp_path) == {*RESULT_FILES, "notes.txt"}
+    assert names(tmp_path) == {*RESULT_FILES, *OPTIONAL_RESULTS, "notes.txt"}
     assert (tmp_path / "notes.txt").read_text() == "mine"
     assert (tmp_path / "report.json").read_text(encoding="utf-8").startswith("{")
 
@@ -86,14 +96,14 @@ def test_a_failure_on_the_way_leaves_nothing(case, tmp_path: Path, monkeypatch, 
 def test_a_failure_while_moving_keeps_the_earlier_results(case, tmp_path: Path, monkeypatch) -> None:
     for name in RESULT_FILES:
         (tmp_path / name).write_text(f"old {name}")
-    real = results.os.replace
+    real = atomic.os.replace
 
     def fail_at_sr(source: Path, target: Path) -> None:
         if Path(target) == tmp_path / "sr.dcm" and Path(source).parent.name != "replaced":
             raise OSError(5, "Input/output error")
         real(source, target)
 
-    monkeypatch.setattr(results.os, "replace", fail_at_sr)
+    monkeypatch.setattr(atomic.os, "replace", fail_at_sr)
     with pytest.raises(OutputError, match="Input/output error"):
         write_results(*case.inputs, tmp_path)
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {n: f"old {n}" for n in RESULT_FILES}
