@@ -457,7 +457,7 @@ def _moved(mark: Mark, x0: float, y0: float) -> Mark:
 
 def _png(picture: Any) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True)
+    picture.save(buffer, "PNG", compress_level=6)
     return buffer.getvalue()
 
 

@@ -114,16 +114,16 @@ class _Maker:
         )
         _add_pixels(capture, pixels)
         _add_derivation(capture, sources, f"{title}; {where}. {MARKED_BY}")
-        capture.ContentDescription = title[:64]
-        capture.ImageComments = f"{where}. {MARKED_BY}"
+        capture.ImageComments = f"{title}; {where}. {MARKED_BY}"
         block = capture.private_block(_PRIVATE_GROUP, _PRIVATE_CREATOR, create=True)
         block.add_new(1, "UT", json.dumps(_facts(picture), sort_keys=True))
         return capture
 
     def _sources(self, picture: KeyImage, finding: Finding | None) -> list[Any]:
         """The slice that is shown; for a reformatted plane those the finding is seen on, else the whole series."""
-        if picture.instance_uid in self.known:
-            return [self.known[picture.instance_uid]]
+        shown = self.known.get(picture.instance_uid or "")
+        if shown is not None:
+            return [shown]
         evidence = () if finding is None else finding.evidence
         seen = [self.known[e.instance_uid] for e in evidence if e.instance_uid in self.known]
         numbered = (s for s in self.headers.values() if s and s[0].get("SeriesNumber") == picture.series_number)
@@ -193,7 +193,7 @@ def _add_pixels(capture: Any, pixels: Any) -> None:
     capture.BurnedInAnnotation = "YES"
     data = pixels.tobytes()
     capture.PixelData = data + b"\0" * (len(data) % 2)
-    capture.PatientOrientation = ""
+    capture.PatientOrientation = capture.Laterality = ""
 
 
 def _add_derivation(capture: Any, sources: Sequence[Any], words: str) -> None:

