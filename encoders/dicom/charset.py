@@ -54,6 +54,11 @@ class CharacterSet:
         return "latin_1" if self.codec == "iso2022" else self.codec
 
     @property
+    def writes_chinese(self) -> bool:
+        """Whether Chinese can be written under the label, without escape sequences."""
+        return not self.lying and codecs.lookup(_codec(self.declared)).name in ("utf-8", "gb18030", "gbk")
+
+    @property
     def found(self) -> str:
         """The defined term of what the bytes are, for messages."""
         return _TERM_OF.get(self.codec, "\\".join(self.declared) or "ISO_IR 6")
@@ -80,7 +85,9 @@ def judge_bytes(declared: tuple[str, ...], values: Iterable[bytes]) -> Character
     if not samples:
         return CharacterSet(declared=declared, codec=labelled, lying=False)
     best = _best(labelled, samples, is_absent=not declared)
-    return CharacterSet(declared=declared, codec=best, lying=codecs.lookup(best) != codecs.lookup(labelled))
+    unescaped = best == "gb18030" and "ISO 2022 IR 58" in declared  # Chinese as labelled, its escapes forgotten
+    lying = codecs.lookup(best) != codecs.lookup(labelled) and not unescaped
+    return CharacterSet(declared=declared, codec=best, lying=lying)
 
 
 def text_of(ds: Dataset, keyword: str, charset: CharacterSet | None = None) -> str | None:

@@ -23,6 +23,7 @@ from tomoscribe.core.errors import InputError
 from tomoscribe.encoders.dicom.broken import BROKEN_ELEMENT
 from tomoscribe.encoders.dicom.guarded import HeaderError, read_guarded, read_header
 from tomoscribe.encoders.dicom.multiframe import FUNCTIONAL_GROUPS, frame_datasets
+from tomoscribe.encoders.dicom.verbatim import remember
 
 _log = logging.getLogger(__name__)
 
@@ -285,6 +286,7 @@ def read_headers(series: Series) -> list[Dataset]:
                     where=path.name,
                     remedy="scan the folder again",
                 ) from found
+            remember(found.ds)
             dropped.update(_drop_broken(found.ds))
             headers.append(found.ds)
     if dropped:

@@ -11,13 +11,14 @@ import hmac
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydicom.dataset import Dataset
 
 from tomoscribe.encoders.dicom.broken import BROKEN_FILE
-from tomoscribe.encoders.dicom.headers import read_some, text
+from tomoscribe.encoders.dicom.charset import CharacterSet, character_set, text_of
+from tomoscribe.encoders.dicom.headers import read_some
 
 KEY_VARIABLE = "TOMOSCRIBE_PATIENT_KEY"
 """Environment variable with a site's own key for the hash; without it the keys of all sites are comparable."""
@@ -35,6 +36,7 @@ class PatientFacts:
     Args:
         has_id: whether there is a PatientID; without one no study is known to be of the same patient.
         birth_date: ``YYYY-MM-DD``; used to notice contradictions, never handed on.
+        consistent: whether all series of the study agree on who the patient is; if not, nothing is compared with it.
     """
 
     patient_key: str
@@ -44,43 +46,72 @@ class PatientFacts:
     age_years: float | None
     date: str | None
     description: str | None
+    consistent: bool = True
 
     def contradicts(self, other: PatientFacts) -> bool:
-        """Whether birth date or sex are known on both sides and differ."""
+        """Whether birth date or sex are known on both sides and differ, or one side contradicts itself."""
         pairs = ((self.birth_date, other.birth_date), (self.sex, other.sex))
-        return any(a is not None and b is not None and a != b for a, b in pairs)
+        differ = any(a is not None and b is not None and a != b for a, b in pairs)
+        return differ or not (self.consistent and other.consistent)
 
 
 def patient_facts(study_uid: str, files: Sequence[Path]) -> tuple[PatientFacts, tuple[str, ...]]:
-    """Facts from one file of each series; warnings where the series contradict each other."""
-    each = []
+    """Facts from one file of each series; warnings where the series contradict each other or a label lies."""
+    each: list[PatientFacts] = []
+    labels: list[CharacterSet] = []
     for path in files:
         try:
-            each.append(_facts(study_uid, read_some(path, _KEYWORDS)))
+            ds = read_some(path, _KEYWORDS)
+            labels.append(character_set(ds))
+            each.append(_facts(study_uid, ds, labels[-1]))
         except BROKEN_FILE:
             continue
     if not each:
-        return _facts(study_uid, Dataset()), ()
-    warnings = []
+        empty = Dataset()
+        return _facts(study_uid, empty, character_set(empty)), ()
+    warnings = [*_conflicts(each), *_lies(labels)]
+    return replace(_fullest(each), consistent=not _conflicts(each)), tuple(warnings)
+
+
+def _conflicts(each: Sequence[PatientFacts]) -> list[str]:
+    words = []
     if len({f.patient_key for f in each}) > 1:
-        warnings.append("the series of this study carry different patient IDs: check whose they are")
-    if any(f.contradicts(each[0]) for f in each):
-        warnings.append("the series of this study contradict each other in the patient's birth date or sex")
-    return each[0], tuple(warnings)
+        words.append("the series of this study carry different patient IDs: check whose they are")
+    if any(a.contradicts(b) for n, a in enumerate(each) for b in each[:n]):
+        words.append("the series of this study contradict each other in the patient's birth date or sex")
+    return words
 
 
-def _facts(study_uid: str, ds: Dataset) -> PatientFacts:
-    patient_id = text(ds, "PatientID")
-    birth, date = dicom_date(text(ds, "PatientBirthDate")), dicom_date(text(ds, "StudyDate"))
-    sex = (text(ds, "PatientSex") or "").upper()
+def _fullest(each: Sequence[PatientFacts]) -> PatientFacts:
+    """Those of the first series, with birth date, sex and age of the first that knows them."""
+    return replace(
+        each[0],
+        birth_date=next((f.birth_date for f in each if f.birth_date), None),
+        sex=next((f.sex for f in each if f.sex), None),
+        age_years=next((f.age_years for f in each if f.age_years is not None), None),
+    )
+
+
+def _lies(labels: Sequence[CharacterSet]) -> list[str]:
+    pairs = sorted({(c.found, "\\".join(c.declared) or "nothing") for c in labels if c.lying})
+    return [f"text is encoded as {found}, the header says {said}: read as what it is" for found, said in pairs]
+
+
+def _facts(study_uid: str, ds: Dataset, charset: CharacterSet) -> PatientFacts:
+    def words(keyword: str) -> str | None:
+        return text_of(ds, keyword, charset)
+
+    patient_id = words("PatientID")
+    birth, date = dicom_date(words("PatientBirthDate")), dicom_date(words("StudyDate"))
+    sex = (words("PatientSex") or "").upper()
     return PatientFacts(
-        patient_key=_key(patient_id, text(ds, "IssuerOfPatientID"), study_uid),
+        patient_key=_key(patient_id, words("IssuerOfPatientID"), study_uid),
         has_id=patient_id is not None,
         birth_date=birth.isoformat() if birth else None,
         sex=sex if sex in ("M", "F", "O") else None,
-        age_years=_age_years(text(ds, "PatientAge"), birth, date),
+        age_years=_age_years(words("PatientAge"), birth, date),
         date=date.isoformat() if date else None,
-        description=text(ds, "StudyDescription"),
+        description=words("StudyDescription"),
     )
 
 

@@ -1,22 +1,18 @@
-"""Whose object it is: Patient and Study attributes of the source images, verbatim (CLINICAL 16, 17)."""
+"""Whose object it is: Patient and Study attributes of the source images, verbatim (CLINICAL 16, 17, 21)."""
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
-VERBATIM = (
-    "PatientName", "PatientID", "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "TypeOfPatientID",
-    "OtherPatientIDsSequence", "PatientBirthDate", "PatientBirthTime", "PatientSex", "PatientAge", "PatientSize",
-    "PatientWeight", "PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence",
-    "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "StudyDescription", "AccessionNumber",
-    "IssuerOfAccessionNumberSequence", "ReferringPhysicianName",
-)  # fmt: skip
-"""Attributes of the modules Patient, General Study and Patient Study (PS3.3 C.7.1.1, C.7.2.1, C.7.2.2)."""
+from tomoscribe.encoders.dicom.verbatim import VERBATIM, record_of
+
+__all__ = ["VERBATIM", "copy_identity"]
 
 
 def copy_identity(target: Any, source: Any) -> None:
-    """Writes the attributes that the source has over those of the target; the rest of the target stays."""
-    for name in VERBATIM:
-        if name in source:
-            setattr(target, name, copy.deepcopy(source[name].value))
+    """Writes the attributes that the source has over those of the target, with the source's character set where the
+    target's own text allows it; the rest of the target stays.
+
+    To be called last: what is written after it must be ASCII or fit the character set that the target then has.
+    """
+    record_of(source).write_into(target)

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
+from pydicom.charset import convert_encodings
 from pydicom.datadict import DicomDictionary
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import generate_uid
+from pydicom.valuerep import PersonName
 
 from tomoscribe.encoders.dicom.write import IMPLEMENTATION_UID
 
@@ -115,11 +117,26 @@ def _private_and_unknown(ds: Dataset, label: Label) -> None:
     ds.add_new(0xFFFCFFFC, "OB", b"QZTRAILING")
 
 
+def escaped(ds: Dataset) -> Dataset:
+    """Chinese text in GB 2312 behind the escape sequences of ISO 2022 IR 58 (PS3.5 K), which pydicom leaves out."""
+    for element in ds:
+        if element.VR == "SQ":
+            for item in element.value:
+                escaped(item)
+        elif element.VR in ("PN", *TEXT) and not str(element.value).isascii():
+            parts = re.split(r"([\^=])", str(element.value))
+            data = b"".join(p.encode() if p.isascii() else b"\x1b$)A" + p.encode("gb2312") for p in parts)
+            encodings = convert_encodings(["", "ISO 2022 IR 58"])
+            element.value = PersonName(data, encodings) if element.VR == "PN" else data
+    return ds
+
+
 def label_study(folder: Path, label: Label, fill: Callable[[Dataset, Label], Dataset] = identify) -> None:
     """Gives every file of a folder the identifiers and the label, with names in preamble and file meta as well."""
     for file in sorted(folder.rglob("*.dcm")):
         ds = fill(pydicom.dcmread(file), label)
         ds.file_meta.SourceApplicationEntityTitle = "QZSOURCEAE"
+        ds = escaped(ds) if "ISO 2022 IR 58" in label.written else ds
         ds.preamble = b"QZPREAMBLE".ljust(128, b"\0")
         ds.save_as(file, overwrite=True)
         file.write_bytes(_relabelled(file.read_bytes(), label))
