@@ -16,6 +16,7 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
+from tomoscribe.encoders.dicom.broken import BROKEN_ELEMENT
 from tomoscribe.encoders.dicom.charset import TEXT_VRS, CharacterSet, character_set, text_of
 from tomoscribe.encoders.dicom.deidentify.identifiers import Identifiers
 from tomoscribe.encoders.dicom.deidentify.key import PatientAlias, SecretKey
@@ -23,7 +24,6 @@ from tomoscribe.encoders.dicom.deidentify.options import Option
 from tomoscribe.encoders.dicom.deidentify.profile import Action, action_of
 from tomoscribe.encoders.dicom.deidentify.safe_private import safe_private_vr
 from tomoscribe.encoders.dicom.deidentify.words import is_technical, technical_words
-from tomoscribe.encoders.dicom.headers import BROKEN_ELEMENT
 
 PIXEL_GROUP = 0x7FE0
 _CHARACTER_SET = 0x00080005

@@ -13,9 +13,9 @@ from typing import Any
 from pydicom.datadict import dictionary_has_tag, dictionary_keyword, dictionary_VR
 from pydicom.dataset import Dataset
 
+from tomoscribe.encoders.dicom.broken import BROKEN_ELEMENT
 from tomoscribe.encoders.dicom.charset import CharacterSet, character_set, text_of
 from tomoscribe.encoders.dicom.deidentify.words import is_technical
-from tomoscribe.encoders.dicom.headers import BROKEN_ELEMENT
 
 _NUMBERS = frozenset(
     (
