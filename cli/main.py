@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from tomoscribe.cli import ask, audit, batch, deidentify, info, listen, pull, push, read, train, validate, view
+from tomoscribe.cli import ask, audit, batch, config, deidentify, info, listen, pull, push, read, train, validate, view
 from tomoscribe.core.errors import TomoscribeError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.add_typer(validate.app, name="validate")
 app.command("pull")(pull.pull)
 app.command("push")(push.push)
 app.command("listen")(listen.listen)
+app.add_typer(config.app, name="config")
 
 
 def main() -> None:

@@ -13,6 +13,9 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pynetdicom import build_context, build_role, evt
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    Comprehensive3DSRStorage,
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
     StorageCommitmentPushModel,
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
@@ -43,6 +46,12 @@ PENDING = (0xFF00, 0xFF01)
 MAX_QUERY_OBJECT_BYTES = 1 << 22
 _UIDS_A_REQUEST = 100
 _STORED = (0x0000, 0xB000, 0xB006, 0xB007)
+RESULT_CLASSES = {
+    "storage of Segmentation": SegmentationStorage,
+    "storage of Comprehensive 3D SR": Comprehensive3DSRStorage,
+    "storage of Secondary Capture": SecondaryCaptureImageStorage,
+}
+"""What the listener sends."""
 Handlers = Sequence[tuple[Any, ...]]
 
 
@@ -60,6 +69,28 @@ class DimsePeer:
         with self._associate([build_context(Verification)]) as assoc:
             self._status(assoc.send_c_echo(), "C-ECHO")
         return "C-ECHO answered"
+
+    def offers(self) -> dict[str, bool]:
+        """Which services that we may need the peer offers to us, by name.
+
+        Raises:
+            PeerError: it cannot be reached.
+        """
+        retrieve = {
+            Retrieve.GET: StudyRootQueryRetrieveInformationModelGet,
+            Retrieve.MOVE: StudyRootQueryRetrieveInformationModelMove,
+        }[self._dimse.retrieve]
+        services = {
+            "C-ECHO": Verification,
+            "C-FIND": StudyRootQueryRetrieveInformationModelFind,
+            f"C-{self._dimse.retrieve.value.upper()}": retrieve,
+            **RESULT_CLASSES,
+        }
+        if self._dimse.storage_commitment:
+            services["storage commitment"] = StorageCommitmentPushModel
+        with self._associate([build_context(uid) for uid in services.values()]) as assoc:
+            there = {str(c.abstract_syntax) for c in assoc.accepted_contexts}
+        return {name: str(uid) in there for name, uid in services.items()}
 
     def studies(self, date: str | None, modality: str | None) -> list[StudyRow]:
         keys = _keys("STUDY", StudyInstanceUID="", StudyDate=date or "", StudyDescription="")

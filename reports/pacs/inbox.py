@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from tomoscribe.core.errors import OutputError
+from tomoscribe.core.errors import TomoscribeError
 from tomoscribe.reports.pacs.intake import Intake, StreamedFile
 from tomoscribe.reports.pacs.landing import Header, move_into_place, read_header
 from tomoscribe.reports.pacs.state import Received, State
@@ -54,6 +54,15 @@ class Inbox:
 
     def take(self, file: StreamedFile, sop_class_uid: str, sop_uid: str) -> int:
         """Keeps what came under that class and UID; the status to answer with."""
+        try:
+            return self._take(file, sop_class_uid, sop_uid)
+        except OSError as error:
+            _log.error("an object was refused: %s", error.strerror)
+        except TomoscribeError as error:
+            _log.error("an object was refused: %s", error.what)
+        return OUT_OF_RESOURCES
+
+    def _take(self, file: StreamedFile, sop_class_uid: str, sop_uid: str) -> int:
         file.finish()
         if file.problem is not None:
             _log.error("an object was refused: %s", file.problem)
@@ -65,12 +74,8 @@ class Inbox:
         if (header.sop_class_uid, header.sop_uid) != (sop_class_uid, sop_uid):
             _log.warning("an object was refused: it is another one than was announced")
             return DOES_NOT_MATCH
-        try:
-            with self._placing:
-                return self._place(file, header)
-        except (OSError, OutputError) as error:
-            _log.error("an object was refused: %s", error.strerror if isinstance(error, OSError) else error.what)
-            return OUT_OF_RESOURCES
+        with self._placing:
+            return self._place(file, header)
 
     def _place(self, file: StreamedFile, header: Header) -> int:
         item = self._item(header, file.sha256, Path(file.name).stat())
