@@ -18,6 +18,13 @@ class Text(StrEnum):
     WRITER = "writer"
 
 
+class Language(StrEnum):
+    """Of the report."""
+
+    ENGLISH = "en"
+    CHINESE = "zh"
+
+
 def read(
     study: StudyPath,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results; made if it is not there.")],
@@ -26,6 +33,13 @@ def read(
     text: Annotated[
         Text, typer.Option("--text", help="Who words the sentences: the trained decoder or the plain writer.")
     ] = Text.DECODER,
+    language: Annotated[
+        Language,
+        typer.Option("--language", help="Language of the report; in Chinese the plain writer words everything."),
+    ] = Language.ENGLISH,
+    translation: Annotated[
+        Language | None, typer.Option("--translation", help="Add a translation into this language, marked as one.")
+    ] = None,
 ) -> None:
     """Read a study: measure, draft the report, write report.json, report.html, seg.dcm and sr.dcm (all or none)."""
     from tomoscribe.cli.choose import choose_study
@@ -39,7 +53,8 @@ def read(
     check_writable(out)
     with progress_bar() as progress:
         chosen = choose_study(scan(study, progress=progress), study_uid)
-        reader = StudyReader(device=device, text=text.value)
+        second = None if translation is None else translation.value
+        reader = StudyReader(device=device, text=text.value, language=language.value, translation=second)
         for line in reader.plan(chosen).lines():
             typer.echo(line, err=True)
         patient = patient_of(chosen.series)

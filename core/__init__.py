@@ -29,6 +29,7 @@ from tomoscribe.core.report import (
     Statement,
     StatementKind,
     StatusChange,
+    Translation,
 )
 from tomoscribe.core.study import Acquisition, Series, SeriesRef, Study, Verdict
 from tomoscribe.core.volume import Algorithm, LabelMap, Segment, Volume
@@ -37,6 +38,6 @@ __all__ = [
     "Acquisition", "Algorithm", "Attribute", "Change", "Code", "Communication", "Direction", "EvidenceSlice",
     "Finding", "Geometry", "LabelMap", "Laterality", "Measurement", "Point", "Presence", "Provenance", "Reading",
     "Region", "Report", "ReportStatus", "Review", "ReviewState", "Section", "SectionName", "Segment", "Series",
-    "SeriesRef", "Source", "Statement", "StatementKind", "StatusChange", "Study", "Timing", "Verdict", "Volume",
-    "reportable",
+    "SeriesRef", "Source", "Statement", "StatementKind", "StatusChange", "Study", "Timing", "Translation", "Verdict",
+    "Volume", "reportable",
 ]  # fmt: skip

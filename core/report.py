@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tomoscribe.core.errors import InvalidValueError
@@ -130,16 +130,32 @@ class Communication:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Translation:
+    """A report's text in a second language: the same findings, never the signed text.
+
+    Args:
+        language: ISO 639-1 code, another one than the report's.
+        sections: in the order of SectionName; a clinician's sentence is named there and not translated.
+        warnings: the report's, in this language.
+    """
+
+    language: str
+    sections: tuple[Section, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """A report on one study.
 
     Args:
         sections: in the order of SectionName, each at most once.
         findings: everything the statements may refer to.
-        language: ISO 639-1 code of the text.
+        language: ISO 639-1 code of the text, which is the one that is signed.
         warnings: what must be shown above the text.
         history: its steps from draft on, oldest first; empty for a draft.
         communications: who was told of which critical finding.
+        translation: the text in another language, None without one.
     """
 
     sections: tuple[Section, ...]
@@ -151,6 +167,7 @@ class Report:
     warnings: tuple[str, ...] = ()
     history: tuple[StatusChange, ...] = ()
     communications: tuple[Communication, ...] = ()
+    translation: Translation | None = None
 
     def __post_init__(self) -> None:
         order = list(SectionName)
@@ -167,6 +184,18 @@ class Report:
             raise InvalidValueError("a communication is about a finding that the report does not hold")
         if self.is_signed and not self.verified_by:
             raise InvalidValueError(f"a report that is {self.status} needs the name of who verified it")
+        if self.translation is not None and self.translation.language == self.language:
+            raise InvalidValueError(f"a translation needs another language than the report's ({self.language})")
+        self.in_translation()
+
+    def in_translation(self) -> Report | None:
+        """The translation as a report of its own on the same findings, None without one."""
+        second = self.translation
+        if second is None:
+            return None
+        return replace(
+            self, sections=second.sections, language=second.language, warnings=second.warnings, translation=None
+        )
 
     @property
     def is_signed(self) -> bool:

@@ -9,7 +9,14 @@ from tomoscribe.core import Finding, Presence, Reading, SectionName, Source, Sta
 from tomoscribe.core.errors import ConfigError
 from tomoscribe.findings.sheet import FactSheet
 from tomoscribe.reports.lock.sentences import check_linked
-from tomoscribe.reports.writer import Phrasebook, finding_statements, review_statement, unassessed_statement
+from tomoscribe.reports.writer import (
+    DECODER_LANGUAGE,
+    Phrasebook,
+    finding_statements,
+    language_of,
+    review_statement,
+    unassessed_statement,
+)
 
 if TYPE_CHECKING:
     from tomoscribe.fusion.report_model import ReportModel
@@ -41,17 +48,22 @@ class GroundedAnswer:
 def answer_question(question: str, reading: Reading, model: ReportModel, tokens: StudyTokens | None) -> GroundedAnswer:
     """The decoder's answer; a sentence that the lock refuses is replaced by the writer's on the same finding.
 
+    Questions are understood in English; on a report in another language the writer words the whole answer in that one.
+
     Raises:
         ConfigError: the question is empty.
     """
     if not question.strip():
         raise ConfigError("expected a question, found nothing", remedy='ask, for example: "How large is the nodule?"')
+    language = reading.report.language
     sheet = FactSheet.from_findings(reading.report.findings)
     answer = model.answer(question, sheet, tokens)
     cited = [(sheet.row(s.tag).finding, s.text) for s in answer.sentences]
     if not cited:
-        return GroundedAnswer(text=answer.text, finding_uids=())
-    texts = [text if _holds(text, finding, reading) else _writers(finding) for finding, text in cited]
+        text = answer.text if language == DECODER_LANGUAGE else language_of(language).text("no_answer")
+        return GroundedAnswer(text=text, finding_uids=())
+    holds = [language == DECODER_LANGUAGE and _holds(text, finding, reading) for finding, text in cited]
+    texts = [t if is_true else _writers(f, language) for is_true, (f, t) in zip(holds, cited, strict=True)]
     return GroundedAnswer(text=" ".join(texts), finding_uids=tuple(f.tracking_uid for f, _ in cited))
 
 
@@ -61,8 +73,8 @@ def _holds(text: str, finding: Finding, reading: Reading) -> bool:
     return not check_linked(statement, section, (finding,), reading.report.findings).problems
 
 
-def _writers(finding: Finding) -> str:
-    book = Phrasebook(None)
+def _writers(finding: Finding, language: str) -> str:
+    book = Phrasebook(None, language)
     if finding.presence is Presence.UNCERTAIN:
         return review_statement(finding, book).text
     if finding.presence is Presence.PRESENT:

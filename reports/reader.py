@@ -17,7 +17,7 @@ from tomoscribe.core.uids import sha256_of
 from tomoscribe.findings.measured import Measured, Progress
 from tomoscribe.reports.examinations import Selection, select
 from tomoscribe.reports.plan import Plan, make_plan
-from tomoscribe.reports.writer import write_report
+from tomoscribe.reports.writer import DECODER_LANGUAGE, check_language, translated, write_report
 from tomoscribe.reports.writer.header import Exam
 
 if TYPE_CHECKING:
@@ -42,14 +42,26 @@ class StudyReader:
 
     Args:
         device: ``auto``, ``cpu`` or ``cuda:N``.
-        text: who words the sentences, ``decoder`` or ``writer``; the evidence lock checks both.
+        text: who words the sentences, ``decoder`` or ``writer``; the evidence lock checks both. The decoder writes
+            English only: in any other language the writer words everything, and the provenance says so.
+        language: of the report, ISO 639-1; a flag or a site file sets it.
+        translation: a second language, in which the report carries a translation; None for none.
+
+    Raises:
+        ConfigError: an unknown text or language, or a translation into the report's own language.
     """
 
-    def __init__(self, *, device: str = "auto", text: str = "decoder") -> None:
+    def __init__(
+        self, *, device: str = "auto", text: str = "decoder", language: str = "en", translation: str | None = None
+    ) -> None:
         if text not in TEXTS:
             raise ConfigError(f"expected text by decoder or writer, found '{text}'")
+        if translation is not None and check_language(translation) == language:
+            raise ConfigError(f"expected a translation into another language than the report's ('{language}')")
         self._device = device
-        self._text = text
+        self._language = check_language(language)
+        self._translation = translation
+        self._text = text if language == DECODER_LANGUAGE else "writer"
         self._seen: dict[str, _Seen] = {}
         self._model: ReportModel | None = None
 
@@ -118,18 +130,26 @@ class StudyReader:
 
         model = self._report_model(plan) if plan.text == "decoder" else None
         seen = self._seen[study.study_uid]
-        provenance = Provenance(
+        told = (*study.warnings, *warnings)
+        provenance = self._provenance(plan, model)
+        written = write_report(study, findings, provenance=provenance, warnings=told, language=self._language)
+        report = lock_report(reworded(written, model, seen.tokens), written, study) if model is not None else written
+        if self._translation is not None:
+            report = translated(report, study, self._translation, told)
+        return _without_objection(study, report)
+
+    def _provenance(self, plan: Plan, model: ReportModel | None) -> Provenance:
+        """Who worded the report: the decoder, or the writer with its language where that is not English."""
+        suffix = "" if self._language == DECODER_LANGUAGE else f"-{self._language}"
+        languages = {"language": self._language, "translation": self._translation}
+        is_plain = self._language == DECODER_LANGUAGE and self._translation is None
+        return Provenance(
             version=version("tomoscribe"),
-            model="report-decoder" if model else "report-writer",
+            model="report-decoder" if model else f"report-writer{suffix}",
             weights_sha256=model.weights_sha256 if model else None,
-            config_sha256=sha256_of({"text": plan.text, "temperature": 0}),
+            config_sha256=sha256_of({"text": plan.text, "temperature": 0} | ({} if is_plain else languages)),
             device=plan.device.name,
         )
-        written = write_report(study, findings, provenance=provenance, warnings=(*study.warnings, *warnings))
-        if model is not None:
-            worded = reworded(written, model, seen.tokens)
-            return _without_objection(study, lock_report(worded, written, study))
-        return _without_objection(study, written)
 
     def _report_model(self, plan: Plan) -> ReportModel:
         if self._model is None or self._model.device != plan.device.name:

@@ -154,7 +154,7 @@ def value_problems(finding: Finding, value: ValueClaim, *, changing: bool) -> li
         return _prior_problems(finding, value)
     if value.when is When.DELTA or (value.unit == terms.PERCENT and _is_change(finding, value, changing)):
         return _delta_problems(finding, value)
-    if value.unit == terms.PERCENT and _is_probability(finding, value):
+    if value.unit == terms.PERCENT and is_probability(finding, value):
         return _compare(
             value, Decimal(100) * rounding.exact(finding.probability or 0.0), terms.PERCENT, "whole percent"
         )
@@ -171,7 +171,8 @@ def _is_change(finding: Finding, value: ValueClaim, changing: bool) -> bool:
     return changing and finding.change is not None and value.name is None and not finding.measurement(terms.LAA_950)
 
 
-def _is_probability(finding: Finding, value: ValueClaim) -> bool:
+def is_probability(finding: Finding, value: ValueClaim) -> bool:
+    """Whether a percentage is the probability of a suspicion."""
     if value.name == lexicon.PROBABILITY:
         return True
     return value.name is None and finding.probability is not None and finding.presence is Presence.UNCERTAIN

@@ -7,7 +7,7 @@ parsed: the writer renders them again from the study, and the sections that rest
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tomoscribe.core import (
     Finding,
@@ -22,6 +22,7 @@ from tomoscribe.core import (
     Study,
     reportable,
 )
+from tomoscribe.reports.lock.compare import differences
 from tomoscribe.reports.lock.no_prior import plain, says_no_prior
 from tomoscribe.reports.lock.objection import Fault, Objection, Problem
 from tomoscribe.reports.lock.sentences import PLACES, Checked, check_clinician, check_linked, check_scope
@@ -58,8 +59,13 @@ class EvidenceLock:
         return cls(reading.study).check(reading.report)
 
     def check(self, report: Report) -> tuple[Objection, ...]:
-        """All objections, in reading order, then what is missing; empty when the report may leave."""
-        return _Check(self._study, report).objections()
+        """All objections, in reading order, then what is missing; empty when the report may leave.
+
+        A translation is checked as a report of its own, and has to say what the report says.
+        """
+        found = _Check(self._study, report).objections()
+        second = report.in_translation()
+        return found if second is None else found + _of_translation(_Check(self._study, second), report, second)
 
 
 class _Check:
@@ -173,6 +179,20 @@ class _Check:
         for text in self._age_texts:
             if self._plain(text) not in texts:
                 yield Objection(section=section, index=None, fault=Fault.OMITTED, words=f"missing: '{text}'")
+
+
+def _of_translation(check: _Check, report: Report, second: Report) -> tuple[Objection, ...]:
+    own = (replace(o, words=f"in the translation: {o.words}") for o in check.objections())
+    apart = (
+        Objection(
+            section=SectionName(d.section),
+            index=None,
+            fault=Fault.TRANSLATION_DIFFERS,
+            words=f"the translation differs in {d.what}: '{d.first}' and '{d.second}'",
+        )
+        for d in differences(report, second)
+    )
+    return (*own, *apart)
 
 
 def _key(topic: header.Topic) -> str:

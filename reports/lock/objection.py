@@ -28,6 +28,7 @@ class Fault(StrEnum):
     OMITTED = "omitted"
     FACT_DIFFERS = "fact_differs"
     MISPLACED = "misplaced"
+    TRANSLATION_DIFFERS = "translation_differs"
 
 
 REMEDIES: dict[Fault, str] = {
@@ -48,6 +49,7 @@ REMEDIES: dict[Fault, str] = {
     Fault.OMITTED: "add a sentence on the finding, or have a named person reject the finding",
     Fault.FACT_DIFFERS: "take the sentence that the header facts give",
     Fault.MISPLACED: "move the sentence to the section for its kind",
+    Fault.TRANSLATION_DIFFERS: "translate the report again",
 }
 
 

@@ -1,6 +1,6 @@
 """The deterministic writer, in English and Chinese."""
 
-from tomoscribe.reports.writer.language import CODES, Language, check_language, language_of
+from tomoscribe.reports.writer.language import CODES, DECODER_LANGUAGE, Language, check_language, language_of
 from tomoscribe.reports.writer.report import write_report
 from tomoscribe.reports.writer.sentences import (
     Phrasebook,
@@ -9,16 +9,20 @@ from tomoscribe.reports.writer.sentences import (
     review_statement,
     unassessed_statement,
 )
+from tomoscribe.reports.writer.translation import renewed, translated
 
 __all__ = [
     "CODES",
+    "DECODER_LANGUAGE",
     "Language",
     "Phrasebook",
     "check_language",
     "finding_statements",
     "impression_statements",
     "language_of",
+    "renewed",
     "review_statement",
+    "translated",
     "unassessed_statement",
     "write_report",
 ]

@@ -137,6 +137,7 @@ TEXTS: dict[str, str] = {
     "nothing_assessed": "未对疾病作出任何判断。",
     "no_guideline": "本版本不作指南分级；随访由放射科医师决定。",
     "no_recommendation": "本版本不提出建议。",
+    "no_answer": "未评估。",
     "clinician_untranslated": "签署文本中另有一句由医师书写，此处未翻译。",
 }
 

@@ -97,6 +97,7 @@ TEXTS: dict[str, str] = {
     "nothing_assessed": "No statement about disease is made.",
     "no_guideline": "No guideline class is assigned in this version; follow-up is for the radiologist to decide.",
     "no_recommendation": "No recommendation is made by this version.",
+    "no_answer": "Not assessed.",
     "clinician_untranslated": "A sentence by a clinician stands in the signed text and is not translated.",
 }
 

@@ -10,6 +10,8 @@ from tomoscribe.core.errors import ConfigError
 
 CODES = ("en", "zh")
 """ISO 639-1 codes of the languages that the writer writes and the evidence lock reads."""
+DECODER_LANGUAGE = "en"
+"""The one language that the decoder was trained on."""
 
 
 @dataclass(frozen=True, kw_only=True)
