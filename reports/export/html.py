@@ -30,9 +30,12 @@ from tomoscribe.core import (
 )
 from tomoscribe.core.serial import NOTICE
 from tomoscribe.reports.key_images import ORGANS, KeyImage, Mark, draw_all
+from tomoscribe.reports.labels import Labels, labels_of
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 TEMPLATE = "report.html.j2"
+CJK_FONTS = '"PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Zen Hei"'
+"""Fonts with Chinese characters on macOS, Windows and Linux, for CSS."""
 _UNITS = {"mm3": "mm³", "mL": "ml", "[hnsf'U]": "HU", "1": ""}
 _PRESENCE_WORDS = {
     Presence.PRESENT: "present",
@@ -67,6 +70,7 @@ class Card:
     facts: tuple[tuple[str, str], ...]
     images: tuple[KeyImage, ...]
     caption: str
+    note: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,45 +106,75 @@ def render_html(
     environment.globals["caliper_ticks"] = _caliper_ticks
     environment.globals["label_place"] = _label_place
     drawn = draw_all(reading, volumes) if pictures is None else pictures
-    return environment.get_template(TEMPLATE).render(_context(reading, drawn))
+    return environment.get_template(TEMPLATE).render(_context(reading, drawn, labels_of(reading.report.language)))
 
 
-def _context(reading: Reading, pictures: Mapping[str, tuple[KeyImage, ...]]) -> dict[str, Any]:
+def _context(reading: Reading, pictures: Mapping[str, tuple[KeyImage, ...]], labels: Labels) -> dict[str, Any]:
     report, study = reading.report, reading.study
-    cards = [_card(n, f, pictures) for n, f in enumerate(report.findings, start=1)]
+    cards = [_card(n, f, pictures, labels) for n, f in enumerate(report.findings, start=1)]
     by_uid = {c.finding.tracking_uid: c for c in cards}
     organs = [c for c in cards if c.finding.type == terms.ORGAN_MEASUREMENT]
     rest = [c for c in cards if c.finding.type != terms.ORGAN_MEASUREMENT]
     return {
         "report": report,
-        "notice": NOTICE,
-        "status": report.status.value.replace("_", " "),
-        "facts": _study_facts(reading),
-        "sections": [
-            (s.name.value, _title(s.name.value), [_line(t, by_uid) for t in s.statements]) for s in report.sections
-        ],
+        "t": labels,
+        "joint": labels.language.text("part_joint"),
+        "cjk": CJK_FONTS,
+        "notice": labels(NOTICE),
+        "status": labels(report.status.value.replace("_", " ")),
+        "facts": _study_facts(reading, labels),
+        "sections": _sections(report, by_uid, labels),
+        "signed_words": _signed_words(report, labels),
+        "translation": _translation(report, by_uid, labels),
         "organs": organs,
         "organ_images": pictures.get(ORGANS, ()),
         "present": [c for c in rest if c.finding.presence is Presence.PRESENT],
         "review": [c for c in rest if c.finding.presence is Presence.UNCERTAIN],
         "other": [c for c in rest if c.finding.presence in (Presence.NOT_ASSESSED, Presence.ABSENT)],
         "provenance": _provenance_rows(report),
-        "timing": _timing(report.provenance),
-        "title": study.description or "Radiology report",
+        "timing": _timing(report.provenance, labels),
+        "title": study.description or labels("Radiology report"),
     }
 
 
-def _study_facts(reading: Reading) -> list[tuple[str, str]]:
+def _sections(report: Report, cards: Mapping[str, Card], labels: Labels) -> list[tuple[str, str, list[Line]]]:
+    """Name, heading and lines of each section."""
+    return [
+        (s.name.value, labels(_title(s.name.value)), [_line(t, cards) for t in s.statements]) for s in report.sections
+    ]
+
+
+def _signed_words(report: Report, labels: Labels) -> str:
+    words = labels("Signed text: {language}" if report.is_signed else "Text for signature: {language}")
+    return words.format(language=labels.language.name)
+
+
+def _translation(report: Report, cards: Mapping[str, Card], labels: Labels) -> dict[str, Any] | None:
+    """The translation in its own language, with the words that it is none of the signed text."""
+    second = report.in_translation()
+    if second is None:
+        return None
+    own = labels_of(second.language)
+    words = own("Translation: {language}. Not the signed text; where the two differ, the {signed} text holds.")
+    return {
+        "language": second.language,
+        "words": words.format(language=own.language.name, signed=labels.language.name),
+        "sections": _sections(second, cards, own),
+        "warnings": second.warnings,
+    }
+
+
+def _study_facts(reading: Reading, labels: Labels) -> list[tuple[str, str]]:
     study = reading.study
-    age = "unknown" if study.age_years is None else f"{study.age_years:.0f} years"
+    age = labels("unknown") if study.age_years is None else labels("{age} years").format(age=f"{study.age_years:.0f}")
     sex = {"M": "male", "F": "female", "O": "other", None: "unknown"}[study.sex]
     uid = study.study_uid
     return [
-        ("Study date", study.date or "unknown"),
-        ("Examination", study.description or "not named"),
-        ("Age", age),
-        ("Sex", sex),
-        ("Study UID", f"…{uid[-12:]}" if len(uid) > 16 else uid),
+        (labels("Study date"), study.date or labels("unknown")),
+        (labels("Examination"), study.description or labels("not named")),
+        (labels("Age"), age),
+        (labels("Sex"), labels(sex)),
+        (labels("Study UID"), f"…{uid[-12:]}" if len(uid) > 16 else uid),
     ]
 
 
@@ -154,37 +188,40 @@ def _line(statement: Statement, cards: Mapping[str, Card]) -> Line:
     return Line(statement=statement, links=tuple((c.anchor, str(c.number), c.title) for c in behind), source=source)
 
 
-def _card(number: int, finding: Finding, pictures: Mapping[str, tuple[KeyImage, ...]]) -> Card:
+def _card(number: int, finding: Finding, pictures: Mapping[str, tuple[KeyImage, ...]], labels: Labels) -> Card:
     images = pictures.get(finding.tracking_uid, ())
     if finding.presence is Presence.UNCERTAIN:
         images = tuple(i for i in images if i.window == images[0].window)
     return Card(
         anchor=f"finding-{number}",
         number=number,
-        title=title_of(finding),
-        presence=_PRESENCE_WORDS[finding.presence],
+        title=title_of(finding, labels),
+        presence=labels(_PRESENCE_WORDS[finding.presence]),
         finding=finding,
         probability="" if finding.probability is None else f"{finding.probability:.2f}",
-        rows=tuple(_row(m) for m in finding.measurements),
-        facts=tuple(_facts(finding)),
+        rows=tuple(_row(m, labels) for m in finding.measurements),
+        facts=tuple(_facts(finding, labels)),
         images=images,
-        caption=_evidence(finding),
+        caption=_evidence(finding, labels),
+        note=labels.language.note(finding.note) if finding.note else "",
     )
 
 
-def title_of(finding: Finding) -> str:
+def title_of(finding: Finding, labels: Labels) -> str:
     """What people call the finding: its type, or the organ that was measured, and the side."""
+    kind, site = labels.term(finding.type), labels.term(finding.site)
     if finding.type == terms.ORGAN_MEASUREMENT:
-        words = finding.site.meaning
+        words = site
         if finding.laterality in (Laterality.RIGHT, Laterality.LEFT):
-            return f"{finding.laterality.value.capitalize()} {words.lower()}"
+            return labels.language.sided(finding.laterality, words)
     elif finding.site == terms.LUNG or _stems(finding.site.meaning) & _stems(finding.type.meaning):
-        words = finding.type.meaning
+        words = kind
     else:
-        words = f"{finding.type.meaning}, {finding.site.meaning.lower()}"
+        words = labels.language.text("part_joint").join((kind, labels.language.lowered(site)))
     if finding.laterality is None:
         return words
-    return words + (", both sides" if finding.laterality is Laterality.BILATERAL else f", {finding.laterality.value}")
+    side = labels("both sides" if finding.laterality is Laterality.BILATERAL else finding.laterality.value)
+    return labels.language.text("part_joint").join((words, side))
 
 
 def _stems(words: str) -> set[str]:
@@ -192,15 +229,15 @@ def _stems(words: str) -> set[str]:
     return {word[:5] for word in words.lower().split() if len(word) > 4}
 
 
-def _row(measurement: Measurement) -> Row:
+def _row(measurement: Measurement, labels: Labels) -> Row:
     whole = measurement.name == terms.COUNT
     spread = measurement.uncertainty
     return Row(
-        name=measurement.name.meaning,
+        name=labels.term(measurement.name),
         value=_number(measurement.value, 0 if whole else 1),
         unit=_UNITS.get(measurement.unit.value, measurement.unit.value),
         uncertainty="" if spread is None else f"± {_number(spread, 1)}",
-        method=measurement.method,
+        method=labels(measurement.method),
     )
 
 
@@ -209,33 +246,41 @@ def _number(value: float, places: int) -> str:
     return "−" + text[1:] if text.startswith("-") else text
 
 
-def _facts(finding: Finding) -> list[tuple[str, str]]:
-    facts = [(a.name.meaning, a.value.meaning) for a in finding.attributes]
+def _facts(finding: Finding, labels: Labels) -> list[tuple[str, str]]:
+    facts = [(labels.term(a.name), labels.term(a.value)) for a in finding.attributes]
     if finding.change is not None:
-        facts.append(("Change", _change_words(finding.change)))
+        facts.append((labels("Change"), _change_words(finding.change, labels)))
     if finding.review.state is not ReviewState.UNREVIEWED:
-        facts.append(("Review", f"{finding.review.state.value} by {finding.review.reviewer}"))
+        words = labels("{state} by {reviewer}")
+        state = labels(finding.review.state.value)
+        facts.append((labels("Review"), words.format(state=state, reviewer=finding.review.reviewer)))
     elif finding.presence is Presence.PRESENT:
-        facts.append(("Review", "not reviewed yet"))
+        facts.append((labels("Review"), labels("not reviewed yet")))
     if finding.region is not None:
         x, y, z = (_number(v, 1) for v in finding.region.center_mm)
-        facts.append(("Center (x, y, z; LPS)", f"{x}, {y}, {z} mm"))
-    facts.append(("Measured by", finding.provenance.model))
+        facts.append((labels("Center (x, y, z; LPS)"), f"{x}, {y}, {z} mm"))
+    facts.append((labels("Measured by"), finding.provenance.model))
     return facts
 
 
-def _change_words(change: Change) -> str:
-    name = change.measurement.meaning.lower()
-    since = f" since {change.prior_date}" if change.prior_date else ""
+def _change_words(change: Change, labels: Labels) -> str:
+    name = labels.language.lowered(labels.term(change.measurement))
+    since = labels(" since {date}").format(date=change.prior_date) if change.prior_date else ""
     if change.direction is Direction.NOT_COMPARABLE:
-        return f"{name} cannot be compared{since}: {change.reason}"
-    return f"{name} {change.direction.value}{since}, before {_number(change.prior_value, 1)}"
+        reason = labels.language.note(change.reason or "")
+        return labels("{name} cannot be compared{since}: {reason}").format(name=name, since=since, reason=reason)
+    direction, prior = labels(change.direction.value), _number(change.prior_value, 1)
+    words = labels("{name} {direction}{since}, before {prior}")
+    return words.format(name=name, direction=direction, since=since, prior=prior)
 
 
-def _evidence(finding: Finding) -> str:
-    return "; ".join(
-        f"series {'?' if e.series_number is None else e.series_number}, "
-        f"image {'?' if e.instance_number is None else e.instance_number}"
+def _evidence(finding: Finding, labels: Labels) -> str:
+    words = labels("series {series}, image {image}")
+    return labels.language.text("note_joint").join(
+        words.format(
+            series="?" if e.series_number is None else e.series_number,
+            image="?" if e.instance_number is None else e.instance_number,
+        )
         for e in finding.evidence
     )
 
@@ -249,13 +294,13 @@ def _provenance_rows(report: Report) -> list[Provenance]:
     return rows
 
 
-def _timing(provenance: Provenance) -> list[tuple[str, str]]:
+def _timing(provenance: Provenance, labels: Labels) -> list[tuple[str, str]]:
     timing = provenance.timing
-    rows = [(name, f"{seconds:.1f} s") for name, seconds in timing.seconds]
+    rows = [(labels(name), f"{seconds:.1f} s") for name, seconds in timing.seconds]
     if timing.seconds:
-        rows.append(("Total", f"{sum(s for _, s in timing.seconds):.1f} s"))
+        rows.append((labels("Total"), f"{sum(s for _, s in timing.seconds):.1f} s"))
     if timing.peak_memory_bytes is not None:
-        rows.append(("Peak memory", f"{timing.peak_memory_bytes / 1e9:.2f} GB"))
+        rows.append((labels("Peak memory"), f"{timing.peak_memory_bytes / 1e9:.2f} GB"))
     return rows
 
 

@@ -59,6 +59,14 @@ class Language:
         """Items of a list, joined as this language joins them."""
         return self.texts["item_joint"].join(items)
 
+    def lowered(self, words: str) -> str:
+        """Words that begin no sentence."""
+        return words.lower() if self.capitalizes else words
+
+    def sided(self, side: Laterality, organ: str) -> str:
+        """An organ with its side, as a title: ``Left lung``."""
+        return self.started(self.text("side", side=self.sides[side]) + self.lowered(organ))
+
     def started(self, sentence: str) -> str:
         """The sentence with a capital first letter, where the language has one."""
         return sentence[:1].upper() + sentence[1:] if self.capitalizes else sentence
