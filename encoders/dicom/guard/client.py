@@ -109,7 +109,7 @@ class Guard:
             child.close()
 
     def _ask(self, batch: Sequence[Path], want: Want) -> list[bytes]:
-        answers = self._exchange([os.fsencode(path) for path in batch], want)
+        answers = self._exchange([os.fsencode(os.path.abspath(path)) for path in batch], want)
         if answers is not None:
             return answers
         if len(batch) == 1:
