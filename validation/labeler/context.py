@@ -50,7 +50,7 @@ ENGLISH = Context(
         r"(?<!free)(?<!evidence)\s+(?=without\b)",
         r",\s+(?=(?:(?! or | and )[a-z -])+ (?:is|are) (?:not|absent|present)\b)",
         r"\s+and\s+(?=no\b)",
-    ),  # fmt: skip
+    ),
     not_a_finding=_words(
         r"\b(is|are|was|were) not assessed\b",
         r"\bclinical (information|question|history)\b",

@@ -1,7 +1,7 @@
 """Rules in the manner of NegEx and ConText: words before or after a finding decide, within its clause.
 
-Sources: Chapman et al. 2001 (NegEx); Harkema et al. 2009 (ConText). The sentences that it is validated on were written
-and frozen before (``tests/validation/labeled_sentences.txt``), by the same author: public report texts are the other test.
+Sources: Chapman et al. 2001 (NegEx); Harkema et al. 2009 (ConText). It is validated on sentences that its own author
+wrote and froze before (``tests/validation/labeled_sentences.txt``), and on public report texts.
 """
 
 from __future__ import annotations
