@@ -7,7 +7,22 @@ import sys
 
 import typer
 
-from tomoscribe.cli import ask, audit, batch, config, deidentify, info, listen, pull, push, read, train, validate, view
+from tomoscribe.cli import (
+    ask,
+    audit,
+    batch,
+    check,
+    config,
+    deidentify,
+    info,
+    listen,
+    pull,
+    push,
+    read,
+    train,
+    validate,
+    view,
+)
 from tomoscribe.core.errors import TomoscribeError
 
 app = typer.Typer(
@@ -22,6 +37,7 @@ app.command("read")(read.read)
 app.command("ask")(ask.ask)
 app.add_typer(audit.app, name="audit")
 app.command("batch")(batch.batch)
+app.command("check")(check.check)
 app.command("view")(view.view)
 app.command("deidentify")(deidentify.deidentify)
 app.command("info")(info.info)

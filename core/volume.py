@@ -14,7 +14,10 @@ from tomoscribe.core.errors import GeometryError, InvalidValueError
 from tomoscribe.core.geometry import Geometry
 from tomoscribe.core.study import Acquisition, SeriesRef
 
-VALUE_UNITS = ("hu", "arbitrary", "bq/ml")
+VALUE_UNITS = (
+    "hu", "hu_monoenergetic", "hu_virtual", "hu_metal_reduced", "hu_projection", "iodine", "arbitrary", "bq/ml",
+)  # fmt: skip
+"""Only ``hu`` are Hounsfield units that thresholds apply to; ``hu_...`` are calculated images in their likeness."""
 
 
 class _OnGrid:
@@ -57,8 +60,8 @@ class Volume(_OnGrid):
     Args:
         array: (D, H, W), int16 or float32; CT in Hounsfield units after the per-slice rescale.
         geometry: where the voxels are.
-        modality: DICOM modality, ``CT`` or ``MR``.
-        value_unit: one of ``hu``, ``arbitrary``, ``bq/ml``.
+        modality: DICOM modality, ``CT``, ``MR`` or ``PT``.
+        value_unit: one of ``VALUE_UNITS``.
         series: the series and the instance of each slice k.
         acquisition: how it was acquired, from the header.
         notes: what the reader had to do to make a volume of the series, in words.

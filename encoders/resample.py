@@ -47,7 +47,7 @@ def resample(
     if is_labels and how != "nearest":
         raise InvalidValueError(f"label maps are resampled with interpolation 'nearest', found {how!r}")
     if fill is None:
-        fill = -1024.0 if isinstance(on_grid, Volume) and on_grid.value_unit == "hu" else 0.0
+        fill = -1024.0 if isinstance(on_grid, Volume) and on_grid.value_unit.startswith("hu") else 0.0
     array = resample_array(on_grid.array, source, geometry, interpolation=how, fill=fill)
     return replace(on_grid, array=array, geometry=geometry)
 

@@ -25,7 +25,7 @@ def select(study: Study) -> Selection:
         RefusedSeriesError: the study's images cannot become volumes; the message gives the gate's first reason.
         UnsupportedError: there are volumes, but of nothing that this version reads.
     """
-    computed = [s for s in study.readable if s.modality == "CT"]
+    computed = [s for s in study.readable if s.modality == "CT" and s.value_unit in (None, "hu")]
     if computed:
         return Selection(exam=Exam.CT_CHEST, series={"CT": _finest(computed)})
     roles = {
@@ -50,7 +50,7 @@ def _finest(series: Sequence[Series]) -> Series:
 
 def _nothing_to_read(study: Study) -> RefusedSeriesError | UnsupportedError:
     if study.readable:
-        kinds = sorted({f"{s.modality} {s.acquisition.sequence or ''}".strip() for s in study.readable})
+        kinds = sorted({_kind(s) for s in study.readable})
         return UnsupportedError(
             f"expected a chest CT, or a brain MR with T1 or FLAIR; found {', '.join(kinds)}",
             where=study.study_uid,
@@ -60,3 +60,9 @@ def _nothing_to_read(study: Study) -> RefusedSeriesError | UnsupportedError:
     if worst is None:
         return RefusedSeriesError("the study holds no series", where=study.study_uid)
     return RefusedSeriesError(worst.reason or "refused", where=worst.series_uid, remedy=worst.remedy)
+
+
+def _kind(series: Series) -> str:
+    """Modality and weighting, or what a CT holds instead of Hounsfield units."""
+    values = (series.value_unit or "").removeprefix("hu_").replace("_", "-") if series.modality == "CT" else ""
+    return f"{series.modality} {series.acquisition.sequence or values}".strip()

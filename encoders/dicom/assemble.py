@@ -18,20 +18,20 @@ from pydicom.uid import UID, JPEGLSNearLossless
 from tomoscribe.core import Series, SeriesRef, Study, Verdict, Volume
 from tomoscribe.core.errors import RefusedSeriesError
 from tomoscribe.encoders.dicom.broken import BROKEN_FILE
-from tomoscribe.encoders.dicom.gate import geometry_of, judge_part
+from tomoscribe.encoders.dicom.finish import AIR_HU, finish
+from tomoscribe.encoders.dicom.gate import judge_part
 from tomoscribe.encoders.dicom.guarded import HeaderError
 from tomoscribe.encoders.dicom.headers import (
     SliceHeader,
     integer,
     lenient_reading,
+    read_slice_headers,
     read_some,
     slice_headers,
     text,
 )
 from tomoscribe.encoders.dicom.pixels import read_whole
 
-AIR_HU = -1024
-"""Value of padding outside the field of view in a CT volume."""
 _PADDING_CEILING_HU = -1000
 """A padding value that would lie above this is a tissue value as well and is left alone."""
 _INT16 = np.iinfo(np.int16)
@@ -58,14 +58,16 @@ def load_volume(study: Study, series: Series) -> Volume:
                 pass
     headers = assembly.headers_in_order()
     part = judge_part(series.part, headers)
-    if part.refusal is not None or part.slices != headers:
+    if part.refusal is not None or part.geometry is None or part.slices != headers:
         reason = part.refusal.reason if part.refusal else "the positions of the slices changed"
         raise RefusedSeriesError(
             f"the series changed since it was scanned: {reason}", where=series.series_uid, remedy="scan it again"
         )
+    finished = finish(assembly.array, part)
+    at = [headers[n] for n in finished.source]
     return Volume(
-        array=assembly.array,
-        geometry=geometry_of(headers),
+        array=finished.array,
+        geometry=part.geometry,
         modality=series.modality,
         value_unit=part.value_unit or "arbitrary",
         series=SeriesRef(
@@ -73,14 +75,14 @@ def load_volume(study: Study, series: Series) -> Volume:
             series_uid=series.series_uid,
             series_number=series.number,
             description=series.description,
-            instance_uids=tuple(h.instance_uid for h in headers),
-            instance_numbers=tuple(h.instance_number for h in headers),
+            instance_uids=tuple(h.instance_uid for h in at),
+            instance_numbers=tuple(h.instance_number for h in at),
             sop_class_uid=headers[0].sop_class_uid,
-            frame_numbers=tuple(h.frame + 1 for h in headers) if series.frames else (),
+            frame_numbers=tuple(h.frame + 1 for h in at) if series.frames else (),
             part=series.part,
         ),
         acquisition=series.acquisition,
-        notes=(*series.notes, *assembly.notes(headers)),
+        notes=(*series.notes, *assembly.notes(headers), *finished.notes),
     )
 
 
@@ -96,7 +98,7 @@ class _Assembly:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        shape = self.series.shape
+        shape = _stacked_shape(self.series) if self.series.verdict is Verdict.RESAMPLED else self.series.shape
         if shape is None or shape[0] != len(self.series.files):
             raise RefusedSeriesError(
                 "the series has no grid to fill", where=self.series.series_uid, remedy="scan it again"
@@ -149,6 +151,17 @@ class _Assembly:
         if any(h.lossy or UID(h.transfer_syntax_uid or "") in _LOSSY for h in headers):
             notes.append("the images were compressed with loss")
         return tuple(notes)
+
+
+def _stacked_shape(series: Series) -> tuple[int, int, int]:
+    """(D, rows, columns) of the slices before they are resampled."""
+    path, frame = series.slices[0]
+    try:
+        headers = read_slice_headers(path)
+    except HeaderError as error:
+        raise RefusedSeriesError(error.reason, where=path.name, remedy=_COPY_AGAIN) from error
+    first = headers[min(frame, len(headers) - 1)]
+    return len(series.files), first.rows or 0, first.columns or 0
 
 
 def _read_whole(path: Path) -> Dataset:

@@ -213,7 +213,7 @@ def _slice_header(ds: Dataset, meta: Dataset, path: Path, frame: int) -> SliceHe
 
 def _value_words(ds: Dataset) -> str | None:
     """Words that say what the values mean, e.g. of a monoenergetic or an iodine image; None where there are none."""
-    named = ("SeriesDescription", "ProtocolName", "DerivationDescription", "ImageComments", "ImageType")
+    named = ("SeriesDescription", "DerivationDescription", "ImageComments", "ImageType")
     words = [w for w in (text(ds, k) for k in named) if w]
     energy = number(ds, "MonoenergeticEnergyEquivalent")
     return "\\".join(words + ([f"monoenergetic {energy:g} keV"] if energy else [])) or None

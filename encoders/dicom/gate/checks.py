@@ -1,7 +1,7 @@
 """The gate: may these headers become one volume? Accept, or refuse with a reason and a remedy; never guess.
 
-``CHECKS`` is a list of small functions, each (slices in any order) -> Refusal or None; the first refusal counts. More
-checks (Hounsfield state, resampling of tilted series, splitting of mixed ones) belong into this list.
+``CHECKS`` is a list of small functions, each (slices in any order) -> Refusal or None; the first refusal counts. What
+passes may still have to be resampled (``regrid``), and its values are judged once its pixels are read (``hounsfield``).
 """
 
 from __future__ import annotations
@@ -15,6 +15,15 @@ from pydicom.uid import UID
 
 from tomoscribe.encoders.dicom.gate.grid import along_normal, axes, is_complete, positions_mm, sort_by_position
 from tomoscribe.encoders.dicom.gate.refusal import SEND_AGAIN, SPLIT, Refusal, Slices
+from tomoscribe.encoders.dicom.gate.regrid import (
+    SHEAR_TOLERANCE_MM,
+    is_covered,
+    is_only_jitter,
+    is_sheared,
+    shear_residual_mm,
+    tilt_degrees,
+    uneven_steps,
+)
 from tomoscribe.encoders.dicom.gate.splitting import (
     ALTERING,
     ORIENTATION_TOLERANCE,
@@ -24,17 +33,23 @@ from tomoscribe.encoders.dicom.gate.splitting import (
     rounded,
 )
 
-STEP_TOLERANCE_MM = 0.05
-STEP_TOLERANCE_SHARE = 0.01
-"""A step may differ from the median by 0.05 mm (positions rounded to two decimals; a tenth of the thinnest slice in
-use) or by 1 % of it, whichever is larger. A missing slice differs by 100 %."""
-SHEAR_TOLERANCE_MM = 0.1
-"""Largest in-plane offset of a slice from the line along the normal: below a fifth of the finest pixel in use."""
-READ_MODALITIES = ("CT", "MR")
-_RESULT_OBJECTS = {"SR": "a structured report", "SEG": "a segmentation", "PR": "a presentation state",
-                   "KO": "a key object selection", "DOC": "an encapsulated document", "RTSTRUCT": "a structure set",
-                   "RTDOSE": "a dose grid", "RTPLAN": "a treatment plan", "REG": "a registration",
-                   "RWV": "a real world value mapping"}  # fmt: skip
+READ_MODALITIES = ("CT", "MR", "PT")
+MAX_TILT_DEGREES = 40.0
+"""Gantries tilt by at most 30 degrees; more is another geometry than a tilt."""
+TILT_AGREEMENT_DEGREES = 1.0
+"""Largest difference between (0018,1120) and the tilt that the positions show."""
+_ARE = {
+    "SR": "a structured report", "SEG": "a segmentation", "PR": "a presentation state", "KO": "a key object selection",
+    "DOC": "an encapsulated document", "RTSTRUCT": "a structure set", "RTDOSE": "a dose grid",
+    "RTPLAN": "a treatment plan", "RTIMAGE": "a treatment image", "REG": "a registration",
+    "RWV": "a real world value mapping", "SM": "a slide of microscopy", "ECG": "an electrocardiogram",
+}  # fmt: skip
+_PICTURES = {
+    "US": "ultrasound", "IVUS": "ultrasound", "XA": "X-ray angiography", "RF": "fluoroscopy", "CR": "radiography",
+    "DX": "radiography", "MG": "mammography", "NM": "nuclear medicine", "ES": "endoscopy", "XC": "photography",
+    "OP": "ophthalmic photography", "OPT": "ophthalmic tomography", "PX": "panoramic radiography",
+    "IO": "intra-oral radiography", "OT": "an image of no stated modality", "SC": "a screen capture",
+}  # fmt: skip
 
 
 def judge(slices: Slices) -> Refusal | None:
@@ -59,33 +74,35 @@ def _one_kind(slices: Slices) -> Refusal | None:
 
 def _modality(slices: Slices) -> Refusal | None:
     modality = slices[0].modality
-    if modality in _RESULT_OBJECTS:
-        return Refusal(
-            reason=f"this is {_RESULT_OBJECTS[modality]}, not an image series", remedy="choose a CT or MR image series"
-        )
-    if modality not in READ_MODALITIES:
-        return Refusal(
-            reason=f"modality {modality or '(none)'} is not read by this version", remedy="choose a CT or MR series"
-        )
-    return None
+    if modality in READ_MODALITIES:
+        return None
+    if modality in _ARE:
+        return Refusal(reason=f"this is {_ARE[modality]}, not an image series", remedy="choose a CT or MR image series")
+    name = _PICTURES.get(modality, "an unknown kind of object")
+    stated = modality or "not stated"
+    return Refusal(reason=f"{name} (modality {stated}) is not read as a volume", remedy="choose a CT or MR series")
 
 
 def _sop_class(slices: Slices) -> Refusal | None:
     uid = UID(slices[0].sop_class_uid)
-    if uid in VOLUME_CLASSES:
+    if VOLUME_CLASSES.get(uid) == slices[0].modality:
         return None
+    if uid in VOLUME_CLASSES:
+        return Refusal(
+            reason=f"objects of class '{uid.name}' call themselves modality {slices[0].modality}", remedy=SEND_AGAIN
+        )
+    is_capture = "Secondary Capture" in uid.name
+    what = "pictures of a screen or a dose sheet" if is_capture else "no slices that this version reads"
     return Refusal(
-        reason=f"objects of class '{uid.name}' hold no CT or MR slices (a capture, a dose sheet or a result)",
+        reason=f"objects of class '{uid.name}' are {what}, not {slices[0].modality} slices",
         remedy="choose the CT or MR image series of this study",
     )
 
 
 def _localizer(slices: Slices) -> Refusal | None:
-    count = sum("LOCALIZER" in s.image_type for s in slices)
-    if not count:
-        return None
-    of_all = "this is a localizer" if count == len(slices) else f"{count} of {len(slices)} images are localizers"
-    return Refusal(reason=of_all, remedy="choose the diagnostic series, or export it without localizers")
+    if any("LOCALIZER" in s.image_type for s in slices):
+        return Refusal(reason="this is a localizer", remedy="choose the diagnostic series")
+    return None
 
 
 def _mosaic(slices: Slices) -> Refusal | None:
@@ -98,14 +115,19 @@ def _mosaic(slices: Slices) -> Refusal | None:
 
 def _pixels(slices: Slices) -> Refusal | None:
     kinds = {(s.samples_per_pixel, s.photometric) for s in slices}
-    if kinds != {(1, "MONOCHROME2")}:
+    if not kinds <= {(1, "MONOCHROME2"), (1, "MONOCHROME1")}:
         found = ", ".join(sorted(f"{photometric} with {samples} sample(s)" for samples, photometric in kinds))
         return Refusal(
-            reason=f"expected MONOCHROME2 images with one sample per pixel, found {found}",
-            remedy="choose the original CT or MR series, not a screen capture or an inverted copy",
+            reason=f"expected gray images with one sample per pixel, found {found}",
+            remedy="choose the original CT or MR series, not a screen capture or a colored copy",
         )
+    if len(kinds) > 1:
+        return Refusal(reason="some images are MONOCHROME1 (inverted), some are MONOCHROME2", remedy=SEND_AGAIN)
     if any(s.bits_allocated not in (8, 16, 32) or not s.bits_stored for s in slices):
         return Refusal(reason="the header does not describe its pixels (bits allocated and stored)", remedy=SEND_AGAIN)
+    if any(s.high_bit is not None and s.high_bit != (s.bits_stored or 0) - 1 for s in slices):
+        found = f"bit {slices[0].high_bit} of {slices[0].bits_stored} stored bits"
+        return Refusal(reason=f"expected pixels in the lowest bits, found their highest at {found}", remedy=SEND_AGAIN)
     return None
 
 
@@ -176,66 +198,67 @@ def _duplicates(slices: Slices) -> Refusal | None:
     return None
 
 
-def _tilt(slices: Slices) -> Refusal | None:
+def _sideways(slices: Slices) -> Refusal | None:
     ordered = sort_by_position(slices)
-    positions = positions_mm(ordered)
-    row, column, normal = axes(ordered[0])
-    offsets = (positions - positions[0]) @ np.stack([row, column], axis=1)
-    if np.abs(offsets).max() <= SHEAR_TOLERANCE_MM:
+    if not is_sheared(ordered) or shear_residual_mm(ordered) <= SHEAR_TOLERANCE_MM:
         return None
-    along = (positions - positions[0]) @ normal
-    slope = offsets[-1] / along[-1]
-    if np.abs(offsets - along[:, None] * slope).max() <= SHEAR_TOLERANCE_MM:
-        degrees = float(np.degrees(np.arctan(np.linalg.norm(slope))))
-        return Refusal(
-            reason=f"the slices are sheared by a gantry tilt of {degrees:.1f} degrees",
-            remedy="reconstruct the series without tilt; this version does not resample tilted series",
-        )
+    positions = positions_mm(ordered)
+    row, column, _ = axes(ordered[0])
+    offsets = (positions - positions[0]) @ np.stack([row, column], axis=1)
     odd = int((np.abs(offsets - np.median(offsets, axis=0)).max(axis=1) > SHEAR_TOLERANCE_MM).sum())
     return Refusal(reason=f"{odd} of {len(slices)} images are shifted sideways against the rest", remedy=SEND_AGAIN)
 
 
-def _gaps(slices: Slices) -> Refusal | None:
-    along = np.sort(along_normal(slices))
-    steps = np.diff(along)
-    usual = float(np.median(steps))
-    allowed = max(STEP_TOLERANCE_MM, STEP_TOLERANCE_SHARE * usual)
-    odd = np.flatnonzero(np.abs(steps - usual) > allowed)
-    if odd.size:
-        where = ", ".join(f"{along[n]:.2f} to {along[n + 1]:.2f} mm" for n in odd[:3])
-        more = f" and {odd.size - 3} more" if odd.size > 3 else ""
+def _tilt(slices: Slices) -> Refusal | None:
+    ordered = sort_by_position(slices)
+    degrees = tilt_degrees(ordered) if is_sheared(ordered) else 0.0
+    if degrees > MAX_TILT_DEGREES:
         return Refusal(
-            reason=(
-                f"gaps or uneven spacing: {odd.size} of {steps.size} steps differ from the usual {usual:.3f} mm "
-                f"(between {where}{more}; found {steps[odd].min():.3f} to {steps[odd].max():.3f} mm)"
-            ),
-            remedy="send the missing slices, or a reconstruction with even spacing",
+            reason=f"the slices are sheared by {degrees:.1f} degrees, more than a gantry tilts", remedy=SEND_AGAIN
         )
-    grid = along[0] + np.arange(along.size) * (along[-1] - along[0]) / (along.size - 1)
-    drift = float(np.abs(along - grid).max())
-    if drift > 2 * allowed:
-        return Refusal(
-            reason=f"uneven spacing: a slice lies {drift:.2f} mm away from its place on an even grid",
-            remedy="send a reconstruction with even spacing",
-        )
-    return None
-
-
-def _hounsfield(slices: Slices) -> Refusal | None:
-    if slices[0].modality != "CT":
+    stated = max((abs(s.gantry_tilt_degrees or 0.0) for s in ordered), default=0.0)
+    leaning = float(np.degrees(np.arccos(np.clip(np.abs(axes(ordered[0])[2]).max(), 0.0, 1.0))))
+    if not stated or abs(stated - degrees) <= TILT_AGREEMENT_DEGREES or abs(stated - leaning) <= TILT_AGREEMENT_DEGREES:
         return None
+    return Refusal(
+        reason=f"the header states a gantry tilt of {stated:.1f} degrees, the positions show {degrees:.1f} degrees: "
+        "one of them is wrong, and the volume may be sheared",
+        remedy="reconstruct the series without tilt, or have its header corrected",
+    )
+
+
+def _gaps(slices: Slices) -> Refusal | None:
+    ordered = sort_by_position(slices)
+    odd = np.flatnonzero(uneven_steps(ordered))
+    if not odd.size or is_only_jitter(ordered) or is_covered(ordered):
+        return None
+    along = along_normal(ordered)
+    steps = np.diff(along)
+    where = ", ".join(f"{along[n]:.2f} to {along[n + 1]:.2f} mm" for n in odd[:3])
+    more = f" and {odd.size - 3} more" if odd.size > 3 else ""
+    return Refusal(
+        reason=(
+            f"gaps or uneven spacing: {odd.size} of {steps.size} steps differ from the usual {np.median(steps):.3f} mm "
+            f"(between {where}{more}; found {steps[odd].min():.3f} to {steps[odd].max():.3f} mm)"
+        ),
+        remedy="send the missing slices, or a reconstruction with even spacing",
+    )
+
+
+def _rescale(slices: Slices) -> Refusal | None:
+    modality = slices[0].modality
+    if modality not in ("CT", "PT"):
+        return None
+    what = "Hounsfield units" if modality == "CT" else "activity concentration"
     missing = sum(s.rescale_slope is None or s.rescale_intercept is None for s in slices)
-    if missing or any(s.rescale_slope == 0 for s in slices):
+    if missing or any(s.rescale_slope is not None and s.rescale_slope <= 0 for s in slices):
         return Refusal(
-            reason=f"{missing or 'some'} CT images have no usable rescale slope and intercept: no Hounsfield units",
+            reason=f"{missing or 'some'} {modality} images have no usable rescale slope and intercept: no {what}",
             remedy=SEND_AGAIN,
         )
-    types = {(s.rescale_type or "HU").upper() for s in slices} - {"HU", "US", "UNSPECIFIED"}
-    if types:
-        return Refusal(
-            reason=f"the CT values are not Hounsfield units but {', '.join(sorted(types))}",
-            remedy="choose the series in Hounsfield units",
-        )
+    kinds = {f"{s.rescale_type or ''} {s.pet_units or ''}".strip().upper() for s in slices} - {""}
+    if len(kinds) > 1:
+        return Refusal(reason=f"the images hold different quantities ({', '.join(sorted(kinds))})", remedy=SPLIT)
     return None
 
 
@@ -257,5 +280,5 @@ def _decodable(slices: Slices) -> Refusal | None:
 
 CHECKS: tuple[Callable[[Slices], Refusal | None], ...] = (
     _one_kind, _modality, _sop_class, _localizer, _mosaic, _pixels, _single, _has_geometry, _one_size, _one_orientation,
-    _one_frame_of_reference, _one_acquisition, _duplicates, _tilt, _gaps, _hounsfield, _decodable,
+    _one_frame_of_reference, _one_acquisition, _duplicates, _sideways, _tilt, _gaps, _rescale, _decodable,
 )  # fmt: skip

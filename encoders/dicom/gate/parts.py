@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tomoscribe.core import Geometry
 from tomoscribe.encoders.dicom.gate.checks import judge
+from tomoscribe.encoders.dicom.gate.duplicates import without_repeats
 from tomoscribe.encoders.dicom.gate.grid import geometry_of, sort_by_position
 from tomoscribe.encoders.dicom.gate.refusal import Refusal, Slices
+from tomoscribe.encoders.dicom.gate.regrid import Regrid, regrid_of
+from tomoscribe.encoders.dicom.gate.remarks import remarks_of
 from tomoscribe.encoders.dicom.gate.splitting import kind_of, split
+from tomoscribe.encoders.dicom.gate.values import meaning_of
 from tomoscribe.encoders.dicom.headers import SliceHeader
 
 
@@ -22,6 +27,8 @@ class Part:
         refusal: why it is no volume, else None.
         notes: what the user should know of an accepted part, in words.
         value_unit: one of ``VALUE_UNITS``, None when refused.
+        geometry: the volume's grid, None when refused.
+        regrid: how the slices come onto that grid, None where they stand on it.
     """
 
     name: str | None
@@ -29,11 +36,8 @@ class Part:
     refusal: Refusal | None
     notes: tuple[str, ...]
     value_unit: str | None
-
-    @property
-    def shape(self) -> tuple[int, int, int] | None:
-        """(D, H, W) of the volume; None when refused."""
-        return None if self.refusal else geometry_of(self.slices).shape
+    geometry: Geometry | None
+    regrid: Regrid | None
 
 
 def parts_of(slices: Slices) -> tuple[Part, ...]:
@@ -41,7 +45,8 @@ def parts_of(slices: Slices) -> tuple[Part, ...]:
 
     A series with one volume beside localizers, captures or reports keeps that volume without a name, with a note.
     """
-    groups = [(name, sort_by_position(group)) for name, group in split(slices)]
+    kept, num_repeats = without_repeats(slices)
+    groups = [(name, sort_by_position(group)) for name, group in split(kept)]
     volumes = [g for g in groups if kind_of(g[1][0]) is None]
     if len(groups) == 1 or len(volumes) == 1:
         groups = [
@@ -49,6 +54,9 @@ def parts_of(slices: Slices) -> tuple[Part, ...]:
         ]
     names = _unique(", ".join(name) for name, _ in groups)
     parts = [judge_part(n or None, group, names) for n, (_, group) in zip(names, groups, strict=True)]
+    if num_repeats:
+        words = f"{num_repeats} repeated image{'s' * (num_repeats > 1)} with the same pixels at the same place left out"
+        parts = [replace(p, notes=(*p.notes, words)) if p.refusal is None else p for p in parts]
     return tuple(sorted(parts, key=lambda p: p.refusal is not None))
 
 
@@ -61,12 +69,22 @@ def _unique(names: Iterable[str]) -> list[str]:
 
 def judge_part(name: str | None, slices: Slices, names: Sequence[str] = ()) -> Part:
     """One part's slices, sorted and judged; ``names`` are those of all parts of its series."""
-    slices = sort_by_position(slices)
-    refusal = judge(slices)
+    ordered = sort_by_position(slices)
+    refusal = judge(ordered)
+    if refusal is not None:
+        return Part(name=name, slices=ordered, refusal=refusal, notes=(), value_unit=None, geometry=None, regrid=None)
+    regrid, meaning = regrid_of(ordered), meaning_of(ordered)
     others = [n for n in names if n != (name or "")]
-    notes = (_beside(name, others),) if others and refusal is None else ()
-    unit = None if refusal else "hu" if slices[0].modality == "CT" else "arbitrary"
-    return Part(name=name, slices=slices, refusal=refusal, notes=notes, value_unit=unit)
+    notes = ((_beside(name, others),) if others else ()) + ((meaning.note,) if meaning.note else ())
+    return Part(
+        name=name,
+        slices=ordered,
+        refusal=None,
+        notes=(*notes, *remarks_of(ordered)),
+        value_unit=meaning.value_unit,
+        geometry=regrid.geometry if regrid else geometry_of(ordered),
+        regrid=regrid,
+    )
 
 
 def _beside(name: str | None, others: list[str]) -> str:
