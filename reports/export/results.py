@@ -32,6 +32,7 @@ def write_results(
     headers: Mapping[str, Sequence[Any]],
     folder: Path,
     anatomy: SegKind = SegKind.BINARY,
+    predecessor: Any = None,
 ) -> tuple[Path, ...]:
     """Writes the RESULT_FILES, and the OPTIONAL_RESULTS there is something for: all of them or none.
 
@@ -44,6 +45,7 @@ def write_results(
         headers: by series UID, data sets without pixels of the series that the label maps were drawn on.
         folder: made if it is not there.
         anatomy: how ``seg_anatomy.dcm`` is stored; LABELMAP only for a receiver that accepts it.
+        predecessor: the SR of an earlier reading of the study, which the new one names; None for the first.
 
     Raises:
         LockError: the evidence lock objects; nothing is written.
@@ -51,7 +53,7 @@ def write_results(
     """
     refuse_objections(reading)
     with all_or_none(folder, (*RESULT_FILES, *OPTIONAL_RESULTS)) as staging:
-        names = _write_all(reading, volumes, headers, staging, anatomy)
+        names = _write_all(reading, volumes, headers, staging, anatomy, predecessor)
     return tuple(Path(folder) / name for name in names)
 
 
@@ -162,6 +164,7 @@ def _write_all(
     headers: Mapping[str, Sequence[Any]],
     folder: Path,
     anatomy: SegKind,
+    predecessor: Any,
 ) -> list[str]:
     """The names of the files that were written, relative to the folder."""
     from tomoscribe.reports.export.html import render_html
@@ -176,7 +179,14 @@ def _write_all(
     shown = {uid: pictures for uid, pictures in captures.by_finding.items() if uid != ORGANS}
     sr = build_sr(
         reading,
-        Evidence(seg=seg, seg_map=label_map.name, headers=by_uid, version=software, illustrations=shown),
+        Evidence(
+            seg=seg,
+            seg_map=label_map.name,
+            headers=by_uid,
+            version=software,
+            illustrations=shown,
+            predecessor=predecessor,
+        ),
     )
     save_text(reading_to_text(reading), folder / "report.json")
     save_text(render_html(reading, volumes), folder / "report.html")

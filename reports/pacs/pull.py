@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tomoscribe.core.errors import ConfigError, InputError, OutputError
 from tomoscribe.findings.measured import Progress
+from tomoscribe.reports.audit import Event
+from tomoscribe.reports.pacs.auditing import record_transfer
 from tomoscribe.reports.pacs.errors import garbage
 from tomoscribe.reports.pacs.folders import incoming, only_run
 from tomoscribe.reports.pacs.landing import move_into_place, read_header
@@ -49,6 +51,7 @@ def pull_study(site: Site, peer: Peer, study_uid: str, out: Path, progress: Prog
         present = {i for i in listed if _is_there(folder, i)}
         run = _Run(client, listed, folder, staging, progress)
         run.kept = {i.sop_uid for i in present}
+        record_transfer("tomoscribe pull", Event.IMPORTED, None, study_uid, peer.name, len(listed) - len(present))
         max_bytes = min(int(site.keep.max_object_mb * 1e6), max(0, shutil.disk_usage(folder).free - _FREE_BYTES))
         retrying(peer, lambda: run.fetch_missing(peer.name, max_bytes), done=lambda: len(run.kept))
     progress("done", 1.0)

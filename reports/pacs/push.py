@@ -8,6 +8,8 @@ from pathlib import Path
 from tomoscribe.core.errors import InputError, PeerError
 from tomoscribe.encoders.dicom.files import find_dicom
 from tomoscribe.findings.measured import Progress
+from tomoscribe.reports.audit import Event
+from tomoscribe.reports.pacs.auditing import record_transfer
 from tomoscribe.reports.pacs.errors import RefusedByPeerError, unreachable
 from tomoscribe.reports.pacs.landing import Header, read_header
 from tomoscribe.reports.pacs.peers import Outcome, PeerClient, Sent, open_peer
@@ -47,6 +49,9 @@ def push_files(site: Site, peer: Peer, path: Path, progress: Progress) -> Pushed
     run = _Run(client, objects, progress)
     run.todo = [f for f, h in objects.items() if h.sop_uid not in held]
     num_todo = len(run.todo)
+    for study_uid in sorted({objects[f].study_uid for f in run.todo}):
+        files = [f for f in run.todo if objects[f].study_uid == study_uid]
+        record_transfer("tomoscribe push", Event.SENT, files[0], study_uid, peer.name, len(files))
     retrying(peer, lambda: run.send_rest(peer), done=lambda: run.num_stored)
     if run.refused:
         first = run.refused[0]

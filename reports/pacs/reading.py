@@ -51,10 +51,17 @@ class Readings:
 
     def _read(self, study_uid: str, digest: str, tries: int) -> None:
         name = hashed_name(study_uid)[:12]
-        out = self._results / hashed_name(study_uid) / digest[:32]
-        out.parent.mkdir(parents=True, exist_ok=True)
+        place, last = self._results / hashed_name(study_uid), self._state.read_digest(study_uid)
+        out = place / digest[:32]
+        place.mkdir(parents=True, exist_ok=True)
         start = time.monotonic()
-        answer = self._worker.read(Job(study_uid=study_uid, folder=self._inbox.study_folder(study_uid), out=out))
+        job = Job(
+            study_uid=study_uid,
+            folder=self._inbox.study_folder(study_uid),
+            out=out,
+            before=None if last is None else place / last[:32],
+        )
+        answer = self._worker.read(job)
         seconds = time.monotonic() - start
         if self._inbox.digest(study_uid) != digest:
             _log.info("study %s: something came while it was read; it is read again", name)

@@ -9,8 +9,10 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from tomoscribe.core.errors import PeerError, TomoscribeError
+from tomoscribe.core.errors import OutputError, PeerError, TomoscribeError
 from tomoscribe.core.uids import derive_uid
+from tomoscribe.reports.audit import Event
+from tomoscribe.reports.pacs.auditing import record_transfer
 from tomoscribe.reports.pacs.errors import RefusedByPeerError
 from tomoscribe.reports.pacs.peers import Instance, Outcome, PeerClient, Sent, open_peer
 from tomoscribe.reports.pacs.retry import pause_s
@@ -65,7 +67,7 @@ class Sender(threading.Thread):
         try:
             rest = self._without_arrived(due)
             self._send(rest)
-        except PeerError as error:
+        except (PeerError, OutputError) as error:
             self._put_off([o.sop_uid for o in due if self._is_open(o)], now, error)
             return False
         self._num_failed = 0
@@ -101,8 +103,15 @@ class Sender(threading.Thread):
             self._state.set_outgoing(self._peer.name, gone, SendState.REFUSED, "the file is gone")
             _log.error("destination '%s': %d results are gone from the disk", self._peer.name, len(gone))
         if there:
+            self._audit(there)
             self._state.set_outgoing(self._peer.name, [o.sop_uid for o in there], SendState.SENDING)
             self._open().send([Path(o.path) for o in there], self._told)
+
+    def _audit(self, items: Sequence[Outgoing]) -> None:
+        """One entry for each study, before anything of it leaves."""
+        for study_uid in sorted({o.study_uid for o in items}):
+            paths = [Path(o.path) for o in items if o.study_uid == study_uid]
+            record_transfer("tomoscribe listen", Event.SENT, paths[0], study_uid, self._peer.name, len(paths))
 
     def _told(self, sent: Sent) -> None:
         if sent.outcome is Outcome.STORED:
@@ -121,7 +130,7 @@ class Sender(threading.Thread):
     def _is_open(self, item: Outgoing) -> bool:
         return self._state.is_open(self._peer.name, item.sop_uid)
 
-    def _put_off(self, sop_uids: list[str], now: float, error: PeerError | None) -> None:
+    def _put_off(self, sop_uids: list[str], now: float, error: TomoscribeError | None) -> None:
         self._num_failed += 1
         wait = pause_s(self._peer, self._num_failed)
         self._state.put_off(self._peer.name, sop_uids, now + wait)

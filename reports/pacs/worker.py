@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tomoscribe.core.errors import MemoryPlanError, TomoscribeError
+from tomoscribe.core.errors import MemoryPlanError, OutputError, TomoscribeError
 from tomoscribe.reports.site import Language, Read
 
 if TYPE_CHECKING:
@@ -30,11 +30,13 @@ class Job:
     Args:
         folder: with its images.
         out: for the results; all of them or none.
+        before: the results of the reading before this one, which the new ones replace.
     """
 
     study_uid: str
     folder: Path
     out: Path
+    before: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +162,7 @@ def attempt(action: Callable[[], Answer]) -> Answer:
     """The action's answer; an error becomes one, without the place it names."""
     try:
         return action()
-    except MemoryPlanError as error:
+    except (MemoryPlanError, OutputError) as error:
         return Answer(problem=error.what, is_passing=True)
     except MemoryError:
         return Answer(problem="no memory left", is_passing=True)
@@ -180,6 +182,7 @@ def read_into(job: Job, read: Read, reader: StudyReader) -> Answer:
         TomoscribeError: the study cannot be read; nothing was written.
     """
     from tomoscribe.encoders.dicom import read_headers, scan
+    from tomoscribe.reports.audit import AuditLog, Event, patient_of
     from tomoscribe.reports.export import write_results
 
     study = next((s for s in scan(job.folder) if s.study_uid == job.study_uid), None)
@@ -187,8 +190,20 @@ def read_into(job: Job, read: Read, reader: StudyReader) -> Answer:
     if study is None or not wanted:
         return Answer(problem="no series of it is to be read", is_unwanted=True)
     study = replace(study, series=wanted, priors=())
+    audit = AuditLog.from_environment("tomoscribe listen")
+    audit.record(Event.READ, study_uid=study.study_uid, patient=patient_of(study.series))
     reading = reader.read(study)
     volumes = reader.volumes(study)
-    headers = {s.series_uid: read_headers(s) for s in study.series if s.series_uid in volumes}
-    write_results(reading, volumes, headers, job.out)
+    refs = [v.series for v in volumes.values()]
+    headers = {s.series_uid: read_headers(s) for s in study.series if any(s.is_source_of(r) for r in refs)}
+    write_results(reading, volumes, headers, job.out, predecessor=sr_of(job.before))
     return Answer()
+
+
+def sr_of(results: Path | None) -> Any:
+    """The structured report in a folder of results; None where there is none."""
+    import pydicom
+
+    if results is None or not (results / "sr.dcm").is_file():
+        return None
+    return pydicom.dcmread(results / "sr.dcm")

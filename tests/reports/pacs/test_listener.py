@@ -40,7 +40,7 @@ def test_a_study_is_read_when_it_is_quiet_and_the_results_arrive_once(
 ) -> None:
     station = make_station()
     assert _push(station, study_folder, tools) == 40
-    tools.wait_until(lambda: len(station.sent()) == 2)
+    tools.wait_until(lambda: station.all_sent())
     assert sorted(orthanc.sop_uids()) == sorted(station.sent())
     (job,) = station.worker.jobs
     assert len(list(job.folder.glob("*.dcm"))) == 40
@@ -59,7 +59,7 @@ def test_the_same_images_again_and_our_own_results_are_not_read(
 ) -> None:
     station = make_station()
     _push(station, study_folder, tools)
-    tools.wait_until(lambda: len(station.sent()) == 2)
+    tools.wait_until(lambda: station.all_sent())
     out = station.worker.jobs[0].out
     _push(station, study_folder, tools)
     _push(station, out, tools)
@@ -70,11 +70,12 @@ def test_the_same_images_again_and_our_own_results_are_not_read(
     del ds.CodingSchemeIdentificationSequence
     ds.save_as(changed / "sr.dcm")
     _push(station, changed, tools)
-    tools.wait_until(lambda: station.rows("SELECT COUNT(*) FROM object WHERE is_own = 1") == [(2,)])
+    results = station.results()
+    tools.wait_until(lambda: station.rows("SELECT COUNT(*) FROM object WHERE is_own = 1") == [(len(results),)])
     assert station.states() == ["done"]
-    assert len(list(station.folder.glob("own/*/*.dcm"))) == 2
+    assert len(list(station.folder.glob("own/*/*.dcm"))) == len(results)
     assert len(station.worker.jobs) == 1
-    assert len(orthanc.sop_uids()) == 2
+    assert orthanc.sop_uids() == results
 
 
 def test_late_slices_are_read_with_the_others_and_the_results_have_new_uids(
@@ -82,14 +83,19 @@ def test_late_slices_are_read_with_the_others_and_the_results_have_new_uids(
 ) -> None:
     station = make_station()
     _push(station, _some(study_folder, tmp_path / "early", 1, 30), tools)
-    tools.wait_until(lambda: len(station.sent()) == 2)
+    tools.wait_until(lambda: station.all_sent())
     first = set(station.sent())
     _push(station, _some(study_folder, tmp_path / "late", 31, 40), tools)
-    tools.wait_until(lambda: len(station.sent()) == 4)
+    tools.wait_until(lambda: len(station.worker.jobs) == 2 and station.all_sent())
     assert len(station.worker.jobs) == 2
     assert len(list(station.worker.jobs[1].folder.glob("*.dcm"))) == 40
     assert first < set(station.sent())
-    assert sorted(orthanc.sop_uids()) == sorted(station.sent())
+    assert orthanc.sop_uids() == sorted(station.sent()) == station.results()
+    old, new = (pydicom.dcmread(job.out / "sr.dcm") for job in station.worker.jobs)
+    (study,) = new.PredecessorDocumentsSequence
+    named = study.ReferencedSeriesSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+    assert named == old.SOPInstanceUID != new.SOPInstanceUID
+    assert "PredecessorDocumentsSequence" not in old
 
 
 def test_what_comes_while_a_study_is_read_makes_it_read_again_and_the_half_reading_is_not_sent(
@@ -101,9 +107,9 @@ def test_what_comes_while_a_study_is_read_makes_it_read_again_and_the_half_readi
     tools.wait_until(lambda: station.worker.jobs)
     _push(station, _some(study_folder, tmp_path / "late", 31, 40), tools)
     station.worker.hold.set()
-    tools.wait_until(lambda: len(station.sent()) == 2)
+    tools.wait_until(lambda: station.all_sent())
     assert len(station.worker.jobs) == 2
-    assert len(orthanc.sop_uids()) == 2
+    assert orthanc.sop_uids() == station.results()
 
 
 def test_an_image_sent_again_with_other_content_is_read_again(
@@ -133,7 +139,7 @@ def test_the_destination_is_away_and_comes_back(
     station.stop()
     orthanc.start()
     station.start()
-    tools.wait_until(lambda: len(station.sent()) == 2)
+    tools.wait_until(lambda: station.all_sent())
     assert sorted(orthanc.sop_uids()) == sorted(station.sent())
     assert len(station.worker.jobs) == 1
 
@@ -148,11 +154,10 @@ def test_the_connection_is_cut_while_results_are_sent(
     ]
     station = make_station(peers=peers, destinations=["cut"])
     _push(station, study_folder, tools)
-    tools.wait_until(lambda: len(station.sent()) == 2)
+    tools.wait_until(lambda: station.all_sent())
     proxy.close()
     assert proxy.num_connections > len(cuts)
-    assert sorted(orthanc.sop_uids()) == sorted(station.sent())
-    assert len(orthanc.sop_uids()) == 2
+    assert orthanc.sop_uids() == sorted(station.sent()) == station.results()
 
 
 def test_only_callers_of_the_site_file_get_in(make_station: MakeStation, tools: Any) -> None:
@@ -217,7 +222,7 @@ def test_what_is_dealt_with_is_deleted_after_its_days(
 ) -> None:
     station = make_station(keep={"days": 0})
     _push(station, study_folder, tools)
-    tools.wait_until(lambda: len(station.sent()) == 2)
+    tools.wait_until(lambda: station.all_sent())
     station.stop()
     station.start()
     tools.wait_until(lambda: station.rows("SELECT COUNT(*) FROM object") == [(0,)])
@@ -225,8 +230,7 @@ def test_what_is_dealt_with_is_deleted_after_its_days(
     _push(station, study_folder, tools)
     tools.wait_until(lambda: len(station.worker.jobs) == 2)
     tools.wait_until(lambda: station.states() in ([], ["done"]))
-    assert len(station.rows("SELECT sop_uid FROM outgoing")) == 2
-    assert len(orthanc.sop_uids()) == 2
+    assert orthanc.sop_uids() == station.results() == sorted(station.sent())
 
 
 def test_two_listeners_in_one_folder_or_on_one_port(make_station: MakeStation, tools: Any, tmp_path: Path) -> None:

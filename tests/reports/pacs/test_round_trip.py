@@ -22,6 +22,7 @@ from tomoscribe.core.serial import reading_from_json
 from tomoscribe.encoders.dicom import SyntheticIdentity, write_series
 from tomoscribe.phantoms.chest.case import chest_case
 from tomoscribe.reports.export import open_results
+from tomoscribe.reports.export.results import sr_references
 from tomoscribe.reports.pacs.peers import Outcome, Sent, open_peer
 from tomoscribe.reports.site import Dimse, Peer, load_site
 
@@ -80,6 +81,22 @@ def _site_file(orthanc: Any, folder: Path, tools: Any, **change: Any) -> Path:
     return path
 
 
+def _opened(pulled: Path, folder: Path) -> Any:
+    """The report in the SEG and SR among pulled objects, which bear names of the PACS; whose objects they are."""
+    found: dict[str, list[tuple[Path, pydicom.Dataset]]] = {}
+    for path in pulled.rglob("*.dcm"):
+        ds = pydicom.dcmread(path, stop_before_pixels=True)
+        assert str(ds.PatientName) == "PHANTOM^ROUND=幻影"
+        found.setdefault(ds.Modality, []).append((path, ds))
+    ((sr_path, sr),) = found["SR"]
+    assert sr.VerificationFlag == "UNVERIFIED"
+    (seg_path,) = [path for path, ds in found["SEG"] if str(ds.SOPInstanceUID) in sr_references(sr)]
+    folder.mkdir()
+    shutil.copy(sr_path, folder / "sr.dcm")
+    shutil.copy(seg_path, folder / "seg.dcm")
+    return open_results(folder).report
+
+
 @pytest.mark.slow
 def test_study_to_listener_to_pacs_and_back_with_a_cut_and_a_restart(
     orthanc: Any, tmp_path: Path, tools: Any, run: Run, listening: Callable[[Path], Any]
@@ -103,22 +120,16 @@ def test_study_to_listener_to_pacs_and_back_with_a_cut_and_a_restart(
     results = tmp_path / "station" / "results"
     tools.wait_until(lambda: list(results.glob("*/*/report.json")), 300)
     orthanc.start()
-    tools.wait_until(lambda: len(orthanc.sop_uids(study_uid)) == 67, 120)
+    num_results = len(list(results.rglob("*.dcm")))
+    tools.wait_until(lambda: len(orthanc.sop_uids(study_uid)) == 65 + num_results, 120)
     assert proxy.num_connections >= 2
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
 
     pulled = run(site_file, "pull", "dimse", "--study", study_uid, "--out", str(tmp_path / "back"))
     assert pulled.returncode == 0, pulled.stderr
-    assert "67 objects fetched" in pulled.stdout
-    (tmp_path / "opened").mkdir()
-    for path in (tmp_path / "back").rglob("*.dcm"):
-        ds = pydicom.dcmread(path, stop_before_pixels=True)
-        assert str(ds.PatientName) == "PHANTOM^ROUND=幻影"
-        if ds.Modality in ("SEG", "SR"):
-            shutil.copy(path, tmp_path / "opened" / f"{ds.Modality.lower()}.dcm")
-            assert ds.Modality == "SEG" or ds.VerificationFlag == "UNVERIFIED"
-    back = open_results(tmp_path / "opened").report
+    assert f"{65 + num_results} objects fetched" in pulled.stdout
+    back = _opened(tmp_path / "back", tmp_path / "opened")
     (written,) = results.glob("*/*/report.json")
     there = reading_from_json(written.read_text(encoding="utf-8")).report
     assert [s.text for s in back.statements] == [s.text for s in there.statements]
