@@ -65,7 +65,12 @@ def file(data_set: bytes, syntax: str = EXPLICIT, preamble: bytes = b"") -> byte
     if syntax == DEFLATED:
         deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
         data_set = deflater.compress(data_set) + deflater.flush()
-    return preamble.ljust(128, b"\0") + b"DICM" + meta(syntax) + data_set
+    return file_head(syntax, preamble) + data_set
+
+
+def file_head(syntax: str = EXPLICIT, preamble: bytes = b"") -> bytes:
+    """Preamble, magic word and file meta group."""
+    return preamble.ljust(128, b"\0") + b"DICM" + meta(syntax)
 
 
 def nested(depth: int, *, undefined: bool) -> bytes:

@@ -1,37 +1,57 @@
-"""Which files of a folder, a zip or a single path may be DICOM; found by content, never by name.
+"""Which files stand below a path: regular files with size and time, never a link, a pipe or a device.
 
-No link is followed. A zip is unpacked under names of our own into a temporary folder that goes when the process ends.
+Nothing is opened here but a zip (see ``zips``): whether a file is DICOM is for the header guard to say.
 """
 
 from __future__ import annotations
 
-import atexit
 import os
-import re
-import shutil
 import stat
-import tempfile
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import NamedTuple
 
 from tomoscribe.core.errors import InputError
+from tomoscribe.encoders.dicom.guarded import HeaderError, Outcome, read_guarded
+from tomoscribe.encoders.dicom.zips import Budget, Unpacked, is_zip, unpack
 
 Progress = Callable[[str, float], None]
 
-MAX_ZIP_BYTES = 16 * 2**30
-MAX_ZIP_FILES = 200_000
-_HEAD = 140
-_CHUNK = 1 << 20
-_EXPLICIT_VRS = {b"UL", b"UI", b"CS", b"DA", b"SH", b"LO", b"OB", b"PN", b"TM"}
+_LOOK_EVERY = 500
+
+
+class Entry(NamedTuple):
+    """A regular file as the walk saw it."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """The files below a path, in a fixed order, and what was passed over.
+
+    Args:
+        root: the folder that was walked, or that of the single file; the temporary folder of a zip.
+        num_links: links, which are not followed.
+        num_special: pipes, devices and sockets.
+        num_unreadable: folders that cannot be listed and files that went away meanwhile.
+        unpacked: what the zip held, when the path is one.
+    """
+
+    root: Path
+    entries: tuple[Entry, ...]
+    num_links: int = 0
+    num_special: int = 0
+    num_unreadable: int = 0
+    unpacked: Unpacked | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """Candidates, and how many files were looked at or could not be opened."""
+    """Files that look like DICOM, and how many files were looked at or could not be opened."""
 
     candidates: tuple[Path, ...]
     num_looked_at: int
@@ -39,132 +59,123 @@ class Found:
 
 
 def find_dicom(path: Path, *, progress: Progress | None = None) -> Found:
-    """Files below ``path`` that look like DICOM.
+    """Files below ``path`` that look like DICOM by content; zips within it are not opened.
 
     Raises:
         InputError: the path is absent or unreadable, or a zip is damaged, encrypted or too large.
     """
+    found = inventory(path, progress=progress)
+    paths = [entry.path for entry in found.entries]
+    candidates, unreadable = [], found.num_unreadable
+    for n, (file, header) in enumerate(zip(paths, read_guarded(paths, ("SOPClassUID",)), strict=True)):
+        outcome = header.outcome if isinstance(header, HeaderError) else None
+        if outcome is Outcome.UNREADABLE:
+            unreadable += 1
+        elif outcome not in (Outcome.NOT_DICOM, Outcome.ZIP):
+            candidates.append(file)
+        if progress and n % _LOOK_EVERY == 0:
+            progress("looking for DICOM files", n / len(paths))
+    looked = found.unpacked.num_members if found.unpacked else len(paths)
+    return Found(candidates=tuple(candidates), num_looked_at=looked, num_unreadable=unreadable)
+
+
+def inventory(path: Path, *, progress: Progress | None = None, budget: Budget | None = None) -> Inventory:
+    """All regular files below a folder, in a zip, or the one file; no link is followed but ``path`` itself.
+
+    Raises:
+        InputError: the path is absent or unreadable, neither file nor folder, or a zip is damaged, encrypted or too
+            large.
+    """
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
     except FileNotFoundError as error:
         raise InputError(
             "there is no such file or folder", where=path.name, remedy="check the path to the DICOM study"
         ) from error
     except OSError as error:
-        raise _unreadable(path, error) from error
-    if stat.S_ISDIR(mode):
-        return _in_folder(path, progress)
+        raise unreadable(path, error) from error
+    path = path.resolve() if path.is_symlink() else path
+    if stat.S_ISDIR(status.st_mode):
+        return _walk(path, progress)
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError("this is neither a file nor a folder", where=path.name, remedy="choose a DICOM study")
     try:
-        with path.open("rb") as file:
-            looks = looks_like_dicom(file.read(_HEAD))
-        if not looks and zipfile.is_zipfile(path):
-            return _in_zip(path, progress)
+        zipped = is_zip(path)
     except OSError as error:
-        raise _unreadable(path, error) from error
-    return Found(candidates=(path,) if looks else (), num_looked_at=1, num_unreadable=0)
+        raise unreadable(path, error) from error
+    if zipped:
+        unpacked = unpack(path, budget or Budget(), progress)
+        return Inventory(root=unpacked.folder, entries=entries_of(unpacked.files), unpacked=unpacked)
+    return Inventory(root=path.parent, entries=(Entry(path, status.st_size, status.st_mtime_ns),))
 
 
-def looks_like_dicom(head: bytes) -> bool:
-    """Whether a file's first 140 bytes are a DICOM preamble, or a data set of group 2 or 8 without one."""
-    if head[128:132] == b"DICM":
-        return True
-    if len(head) < 8 or head[0:2] not in (b"\x02\x00", b"\x08\x00") or head[3] != 0:
-        return False
-    return head[4:6] in _EXPLICIT_VRS or (head[0] == 8 and int.from_bytes(head[4:8], "little") <= 64)
-
-
-def _in_folder(folder: Path, progress: Progress | None) -> Found:
-    if not os.access(folder, os.R_OK | os.X_OK):
-        raise _unreadable(folder, None)
-    candidates: list[Path] = []
-    looked = unreadable = 0
-    for path in _walk(folder):
-        looked += 1
+def entries_of(paths: Sequence[Path]) -> tuple[Entry, ...]:
+    """Files with size and time; those that are gone are left out."""
+    entries = []
+    for path in paths:
         try:
-            with path.open("rb") as file:
-                if looks_like_dicom(file.read(_HEAD)):
-                    candidates.append(path)
+            status = path.lstat()
         except OSError:
-            unreadable += 1
-        if progress and looked % 200 == 0:
+            continue
+        entries.append(Entry(path, status.st_size, status.st_mtime_ns))
+    return tuple(entries)
+
+
+def _walk(root: Path, progress: Progress | None) -> Inventory:
+    """Files of a folder by name, then those of its folders; a folder is listed once, so that no cycle can be."""
+    entries: list[Entry] = []
+    counts = {"links": 0, "special": 0, "unreadable": 0}
+    waiting = [os.fspath(root)]
+    told = 0
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as listing:
+                found = sorted(listing, key=lambda e: e.name)
+        except OSError as error:
+            if folder == os.fspath(root):
+                raise unreadable(root, error) from error
+            counts["unreadable"] += 1
+            continue
+        folders = [name for one in found if (name := _take(one, entries, counts)) is not None]
+        waiting += reversed(folders)
+        if progress and len(entries) - told >= _LOOK_EVERY:
+            told = len(entries)
             progress("looking for DICOM files", 0.0)
-    return Found(candidates=tuple(candidates), num_looked_at=looked, num_unreadable=unreadable)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Regular files below a folder in a fixed order; links and devices are passed over."""
-    for parent, folders, names in os.walk(folder, followlinks=False):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(parent) / name
-            try:
-                if stat.S_ISREG(path.lstat().st_mode):
-                    yield path
-            except OSError:
-                continue
-
-
-def _in_zip(path: Path, progress: Progress | None) -> Found:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _unpack(archive, path, progress)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise InputError(
-            "the zip is damaged or uses a compression that is not supported",
-            where=path.name,
-            remedy="copy it again, or unpack it and choose the folder",
-        ) from error
-
-
-def _unpack(archive: zipfile.ZipFile, path: Path, progress: Progress | None) -> Found:
-    members = [m for m in archive.infolist() if not m.is_dir() and not stat.S_ISLNK(m.external_attr >> 16)]
-    if any(m.flag_bits & 1 for m in members):
-        raise InputError("the zip is encrypted", where=path.name, remedy="unpack it with its password first")
-    total = sum(m.file_size for m in members)
-    folder = Path(tempfile.mkdtemp(prefix="tomoscribe-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    room = min(MAX_ZIP_BYTES, shutil.disk_usage(folder).free)
-    if total > room or len(members) > MAX_ZIP_FILES:
-        raise _too_large(path, total, len(members))
-    candidates = []
-    for n, member in enumerate(members):
-        with archive.open(member) as source:
-            head = source.read(_HEAD)
-            if looks_like_dicom(head):
-                target = folder / f"{n:06d}_{_plain_name(member.filename)}"
-                room -= _copy(head, source, target, room, path)
-                candidates.append(target)
-        if progress and n % 50 == 0:
-            progress("unpacking the zip", n / len(members))
-    return Found(candidates=tuple(candidates), num_looked_at=len(members), num_unreadable=0)
-
-
-def _plain_name(name: str) -> str:
-    """The last part of a member's name, with nothing in it that could mean a folder."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", name.replace("\\", "/").rsplit("/", 1)[-1])[-80:]
-
-
-def _copy(head: bytes, source: IO[bytes], target: Path, room: int, path: Path) -> int:
-    """Bytes written; stops as soon as they exceed ``room``, whatever the zip's directory claims."""
-    size = len(head)
-    with target.open("wb") as out:
-        out.write(head)
-        while chunk := source.read(_CHUNK):
-            size += len(chunk)
-            if size > room:
-                raise _too_large(path, size, 1)
-            out.write(chunk)
-    return size
-
-
-def _too_large(path: Path, size: int, count: int) -> InputError:
-    return InputError(
-        f"the zip would unpack to {size / 2**30:.1f} GiB in {count} files, more than there is room for",
-        where=path.name,
-        remedy="unpack it yourself to a disk with room and choose the folder",
+    return Inventory(
+        root=root,
+        entries=tuple(entries),
+        num_links=counts["links"],
+        num_special=counts["special"],
+        num_unreadable=counts["unreadable"],
     )
 
 
-def _unreadable(path: Path, error: OSError | None) -> InputError:
+def _take(found: os.DirEntry[str], entries: list[Entry], counts: dict[str, int]) -> str | None:
+    """Counts or collects one directory entry; the path of a folder that is to be walked."""
+    try:
+        status = found.stat(follow_symlinks=False)
+    except OSError:
+        counts["unreadable"] += 1
+        return None
+    if stat.S_ISREG(status.st_mode):
+        entries.append(Entry(Path(found.path), status.st_size, status.st_mtime_ns))
+    elif _is_junction(status):
+        counts["links"] += 1
+    elif stat.S_ISDIR(status.st_mode):
+        return found.path
+    else:
+        counts["links" if stat.S_ISLNK(status.st_mode) else "special"] += 1
+    return None
+
+
+def _is_junction(status: os.stat_result) -> bool:
+    """Whether Windows calls it a directory although it leads elsewhere."""
+    tag = getattr(status, "st_reparse_tag", 0)
+    return tag != 0 and tag == getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
+
+
+def unreadable(path: Path, error: OSError | None) -> InputError:
+    """The error for a path that cannot be read."""
     why = f": {error.strerror}" if error is not None and error.strerror else ""
     return InputError(f"this cannot be read{why}", where=path.name, remedy="check the permissions and the medium")

@@ -23,6 +23,7 @@ from tomoscribe.core.errors import InputError
 from tomoscribe.encoders.dicom.broken import BROKEN_ELEMENT
 from tomoscribe.encoders.dicom.guarded import HeaderError, read_guarded, read_header
 from tomoscribe.encoders.dicom.multiframe import FUNCTIONAL_GROUPS, frame_datasets
+from tomoscribe.encoders.dicom.raw import plain_text
 from tomoscribe.encoders.dicom.verbatim import remember
 
 _log = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ _PRIVATE_B_VALUES = (
 _PRIVATE_TAGS = tuple(
     tag for _, group, element in _PRIVATE_B_VALUES for tag in (group << 16 | 0x10, group << 16 | 0x1000 | element)
 )
+SLICE_KEYWORDS: tuple[str | int, ...] = (*KEYWORDS, *_PRIVATE_TAGS)
+"""All that ``slice_headers`` looks at."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,12 +109,14 @@ class SliceHeader:
 def text(ds: Dataset, keyword: str) -> str | None:
     """The element's value as stripped text (several joined by a backslash), None where absent, empty or broken."""
     try:
-        value = ds.get(keyword)
+        words = plain_text(ds, keyword)
+        value = ds.get(keyword) if words is None else None
     except BROKEN_ELEMENT:
         return None
-    if value is None:
-        return None
-    words = "\\".join(str(v) for v in value) if isinstance(value, MultiValue) else str(value)
+    if words is None:
+        if value is None:
+            return None
+        words = "\\".join(str(v) for v in value) if isinstance(value, MultiValue) else str(value)
     return words.strip().strip("\0").strip() or None
 
 
@@ -160,7 +165,7 @@ def lenient_reading() -> Iterator[None]:
 
 def read_slice_headers(path: Path) -> tuple[SliceHeader, ...]:
     """The facts of each slice of one file. Raises HeaderError when it cannot be read at all."""
-    return slice_headers(read_some(path, (*KEYWORDS, *_PRIVATE_TAGS)), path)
+    return slice_headers(read_some(path, SLICE_KEYWORDS), path)
 
 
 def slice_headers(ds: Dataset, path: Path) -> tuple[SliceHeader, ...]:

@@ -4,33 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import os
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from pydicom.dataset import Dataset
-from pydicom.uid import MediaStorageDirectoryStorage
 
-from tomoscribe.core import Acquisition, Series, Study, Verdict
+from tomoscribe.core import Series, Study, Verdict
 from tomoscribe.core.errors import InputError
 from tomoscribe.encoders.dicom import acquisition as facts
 from tomoscribe.encoders.dicom.broken import BROKEN_FILE
-from tomoscribe.encoders.dicom.files import Found, Progress, find_dicom
+from tomoscribe.encoders.dicom.files import Progress, inventory
 from tomoscribe.encoders.dicom.gate import Part, parts_of
-from tomoscribe.encoders.dicom.headers import (
-    SliceHeader,
-    integer,
-    lenient_reading,
-    read_slice_headers,
-    read_some,
-    text,
-)
+from tomoscribe.encoders.dicom.guard.preamble import KINDS
+from tomoscribe.encoders.dicom.guarded import HeaderError, read_guarded
+from tomoscribe.encoders.dicom.headers import SliceHeader, integer, lenient_reading, text
+from tomoscribe.encoders.dicom.index import NoIndex, open_index, series_key
 from tomoscribe.encoders.dicom.multiframe import FUNCTIONAL_GROUPS, frame_dataset
 from tomoscribe.encoders.dicom.patient import PatientFacts, patient_facts
+from tomoscribe.encoders.dicom.survey import Group, Problem, Survey
 
-_IMAGE_MODALITIES = ("CT", "MR")
+_FIRST_KEYWORDS = (
+    *facts.KEYWORDS, "SOPClassUID", "NumberOfFrames", "SeriesNumber", "StudyInstanceUID", "SeriesInstanceUID",
+    *FUNCTIONAL_GROUPS,
+)  # fmt: skip
+_NOT_REMEMBERED = {"series_uid", "number", "description", "files", "frames", "acquisition"}
+"""Fields of a series that are read again from its first file, or rebuilt from the order of its files."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,71 +43,104 @@ class _Read:
     patient: PatientFacts
 
 
-def scan(path: Path, *, progress: Progress | None = None) -> tuple[Study, ...]:
+class _Judged(NamedTuple):
+    """A part of a series as the gate left it: its slices' files and frames, and the other fields of ``Series``."""
+
+    files: tuple[Path, ...]
+    frames: tuple[int, ...]
+    fields: dict[str, Any]
+
+
+def scan(path: Path, *, progress: Progress | None = None, problem: Problem | None = None) -> tuple[Study, ...]:
     """All studies below a folder, in a zip or of one file, newest first; nothing is decoded.
 
-    A damaged file never stops its neighbors: it is left out and counted in ``Study.warnings``. A DICOMDIR is passed
-    over: the files themselves are read. Series that cannot become a volume are listed as refused, with the reason.
+    A file that is damaged, refused or unreadable never stops its neighbors: it is left out, with a line in
+    ``Study.warnings``. A DICOMDIR is compared with what is there; files are found without it. Series that cannot become
+    a volume are listed as refused, with the reason. What did not change since the last scan is taken from an index in
+    the user's cache folder (see ``index``), patients and descriptions excepted.
 
     Args:
         progress: called with the stage in words and the fraction done; may raise CancelledError.
+        problem: called with each file that is left out and the reason; for the user's eyes, not for logs.
 
     Raises:
         InputError: the path is absent or unreadable, or holds no readable DICOM image.
     """
     path = Path(path)
-    found = find_dicom(path, progress=progress)
-    with lenient_reading():
-        headers, num_broken = _read_all(found.candidates, progress)
-        usable = [h for h in headers if h.study_uid and h.series_uid and h.instance_uid]
-        if not usable:
-            raise _nothing(path, found, num_broken, len({h.path for h in headers}))
-        num_anonymous = len({h.path for h in headers}) - len({h.path for h in usable})
-        usable, num_copies = _without_copies(usable)
-        warnings = _input_warnings(found, num_broken, num_anonymous, num_copies)
-        by_study: dict[str, list[SliceHeader]] = defaultdict(list)
-        for header in usable:
-            by_study[header.study_uid].append(header)
-        studies = [_study(uid, by_study[uid], warnings) for uid in sorted(by_study)]
+    found = inventory(path, progress=progress)
+    index = open_index()
+    try:
+        with lenient_reading():
+            survey = Survey(index, progress, problem)
+            survey.take(found)
+            if not survey.groups:
+                raise _nothing(path, survey)
+            judged = _judge_all(survey, index)
+            studies = _studies(judged, survey)
+    finally:
+        index.close()
     if progress:
         progress("reading headers", 1.0)
     return _with_priors(studies)
 
 
-def _read_all(candidates: Sequence[Path], progress: Progress | None) -> tuple[list[SliceHeader], int]:
-    """Headers of all slices in the order of the candidates, without DICOMDIRs; and how many files could not be read."""
-    headers: list[SliceHeader] = []
-    num_broken = 0
-    with ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1))) as pool:
-        try:
-            for n, frames in enumerate(pool.map(_read_one, candidates, chunksize=16)):
-                if not frames or _cut_short(frames[0]):
-                    num_broken += 1
-                elif frames[0].sop_class_uid != MediaStorageDirectoryStorage:
-                    headers += frames
-                if progress and n % 50 == 0:
-                    progress("reading headers", n / len(candidates))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return headers, num_broken
+def _judge_all(survey: Survey, index: NoIndex) -> list[_Judged]:
+    """The parts of all series, from the index where their files and the gate are the same as then."""
+    verdicts: dict[bytes, str] = {}
+    judged: list[_Judged] = []
+    for group in survey.groups.values():
+        key = series_key(index, [(path_hash, known) for path_hash, known, _ in group.files])
+        earlier = None if group.slices else _recalled(index.verdict(key), group)
+        if earlier is None:
+            slices, copies = _without_copies(survey.slices_of(group))
+            series = [_judged(part) for part in parts_of(slices)] if slices else []
+            earlier = (series, copies)
+            verdicts[key] = _remembered(series, copies, group)
+        judged += earlier[0]
+        survey.counts["copy"] += earlier[1]
+    index.remember(survey.folders, verdicts)
+    return judged
 
 
-def _read_one(path: Path) -> tuple[SliceHeader, ...]:
-    """The slices of a file; none where it cannot be read."""
+def _judged(part: Part) -> _Judged:
+    first, refusal = part.slices[0], part.refusal
+    is_framed = any(s.frame for s in part.slices)
+    fields = {
+        "modality": first.modality or "OT",
+        "verdict": Verdict.REFUSED if refusal else Verdict.RESAMPLED if part.regrid else Verdict.ACCEPTED,
+        "shape": part.geometry.shape if part.geometry else None,
+        "reason": refusal.reason if refusal else "; ".join(part.regrid.notes) if part.regrid else None,
+        "remedy": refusal.remedy if refusal else None,
+        "part": part.name,
+        "notes": part.notes,
+        "value_unit": part.value_unit,
+    }
+    frames = tuple(s.frame for s in part.slices) if is_framed else ()
+    return _Judged(tuple(s.path for s in part.slices), frames, fields)
+
+
+def _remembered(series: list[_Judged], copies: int, group: Group) -> str:
+    """What the index keeps of a series: the order of its files as numbers, and the words of the gate."""
+    number = {path: n for n, path in enumerate(group.paths)}
+    parts = [{"files": [number[f] for f in one.files], "frames": one.frames, **one.fields} for one in series]
+    return json.dumps({"copies": copies, "parts": parts})
+
+
+def _recalled(kept: str | None, group: Group) -> tuple[list[_Judged], int] | None:
+    """The reverse of ``_remembered``; None where nothing usable was kept."""
+    if kept is None:
+        return None
+    paths = group.paths
     try:
-        return read_slice_headers(path)
-    except BROKEN_FILE:
-        return ()
-
-
-def _cut_short(header: SliceHeader) -> bool:
-    """Whether a CT or MR image ends before its pixel description: a header cut in the middle."""
-    if header.sop_class_uid == "" or header.sop_class_uid == MediaStorageDirectoryStorage:
-        return header.sop_class_uid == ""
-    if not header.study_uid and not header.series_uid and not header.instance_uid:
-        return True
-    return header.modality in _IMAGE_MODALITIES and (header.rows is None or header.bits_stored is None)
+        content = json.loads(kept)
+        series = []
+        for part in content["parts"]:
+            fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in part.items()}
+            files, frames = tuple(paths[n] for n in fields.pop("files")), fields.pop("frames")
+            series.append(_Judged(files, frames, {**fields, "verdict": Verdict(part["verdict"])}))
+        return series, int(content["copies"])
+    except (ValueError, KeyError, IndexError, TypeError):
+        return None
 
 
 def _without_copies(headers: list[SliceHeader]) -> tuple[list[SliceHeader], int]:
@@ -124,50 +159,50 @@ def _without_copies(headers: list[SliceHeader]) -> tuple[list[SliceHeader], int]
 def _digest(path: Path) -> str:
     """SHA-256 of the content; the path itself where it can no longer be read."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_without_waiting) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return str(path)
 
 
-def _input_warnings(found: Found, num_broken: int, num_anonymous: int, num_copies: int) -> tuple[str, ...]:
-    warnings = []
-    if num_broken:
-        warnings.append(f"{_files(num_broken)} damaged and left out")
-    if found.num_unreadable:
-        warnings.append(f"{_files(found.num_unreadable)} not readable (permissions) and left out")
-    if num_anonymous:
-        warnings.append(f"{_files(num_anonymous)} without study, series or instance UID and left out")
-    if num_copies:
-        warnings.append(f"{_files(num_copies)} identical with another one and left out")
-    return tuple(warnings)
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens nothing through a link, and does not wait for the other end of a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
 
 
-def _files(count: int) -> str:
-    return f"{count} DICOM file{' is' if count == 1 else 's are'}"
+def _studies(judged: list[_Judged], survey: Survey) -> list[_Read]:
+    """Series with what their first file says of them, sorted into studies."""
+    by_study: dict[str, list[Series]] = defaultdict(list)
+    firsts = read_guarded([one.files[0] for one in judged], _FIRST_KEYWORDS)
+    for one, found in zip(judged, firsts, strict=True):
+        if isinstance(found, HeaderError):
+            survey.counts["changed"] += len(set(one.files))
+            continue
+        study_uid, series = _series(one, found.ds)
+        by_study[study_uid].append(series)
+    warnings = _input_warnings(survey)
+    return [_study(uid, by_study[uid], warnings) for uid in sorted(by_study)]
 
 
-def _nothing(path: Path, found: Found, num_damaged: int, num_anonymous: int) -> InputError:
-    looked = f"{found.num_looked_at} file{'' if found.num_looked_at == 1 else 's'}"
-    if num_damaged or num_anonymous:
-        return InputError(
-            f"none of the DICOM files found here can be used: {num_damaged} damaged, {num_anonymous} without study, "
-            f"series or instance UID (looked at {looked})",
-            where=path.name,
-            remedy="copy or export the study again",
-        )
-    return InputError(
-        f"no DICOM images found: looked at {looked}",
-        where=path.name,
-        remedy="choose a folder, a zip or a file that holds CT or MR images",
+def _series(one: _Judged, ds: Dataset) -> tuple[str, Series]:
+    """(Study Instance UID, series)."""
+    try:
+        flat = frame_dataset(ds, one.frames[0] if one.frames else 0)
+    except BROKEN_FILE:
+        flat = ds
+    series = Series(
+        series_uid=text(ds, "SeriesInstanceUID") or "",
+        number=integer(flat, "SeriesNumber"),
+        description=text(flat, "SeriesDescription"),
+        files=one.files,
+        frames=one.frames,
+        acquisition=facts.acquisition(flat),
+        **one.fields,
     )
+    return text(ds, "StudyInstanceUID") or "", series
 
 
-def _study(study_uid: str, headers: list[SliceHeader], warnings: tuple[str, ...]) -> _Read:
-    by_series: dict[str, list[SliceHeader]] = defaultdict(list)
-    for header in headers:
-        by_series[header.series_uid].append(header)
-    series = [part for uid in by_series for part in _series(uid, by_series[uid])]
+def _study(study_uid: str, series: list[Series], warnings: tuple[str, ...]) -> _Read:
     series.sort(key=lambda s: (s.number is None, s.number or 0, s.series_uid))  # parts keep their order
     facts_, conflicts = patient_facts(study_uid, [s.files[0] for s in series])
     study = Study(
@@ -183,38 +218,71 @@ def _study(study_uid: str, headers: list[SliceHeader], warnings: tuple[str, ...]
     return _Read(study=study, patient=facts_)
 
 
-def _series(series_uid: str, headers: list[SliceHeader]) -> list[Series]:
-    return [_part(series_uid, part) for part in parts_of(headers)]
+def _input_warnings(survey: Survey) -> tuple[str, ...]:
+    """What was left out or looks wrong, in words: numbers and reasons, no names of files."""
+    counts = survey.counts
+    warnings = [
+        f"{_files(counts[what])} {words}"
+        for what, words in (
+            ("damaged", "damaged and left out"),
+            ("unreadable", "not readable (permissions) and left out"),
+            ("anonymous", "without study, series or instance UID and left out"),
+            ("copy", "identical with another one and left out"),
+            ("changed", "changed during the scan and left out: scan again"),
+        )
+        if counts[what]
+    ]
+    warnings += [f"{_files(n)} refused: {reason}" for reason, n in survey.refused.most_common(5)]
+    if len(survey.refused) > 5:
+        warnings.append(f"and {len(survey.refused) - 5} more reasons for refusing files")
+    if counts["link"]:
+        warnings.append(f"{counts['link']} link{'s' * (counts['link'] > 1)} not followed")
+    if counts["special"]:
+        warnings.append(f"{counts['special']} pipes, devices or sockets passed over")
+    warnings += [
+        f"{_files(n)} also a {KINDS[kind - 1]} by its preamble: have the medium checked; copies made here are cleared"
+        for kind, n in survey.programs.items()
+    ]
+    return (*warnings, *_zip_warnings(survey), *survey.notes_of_directories())
 
 
-def _part(series_uid: str, part: Part) -> Series:
-    first, refusal = part.slices[0], part.refusal
-    ds = _first_header(first)
-    is_framed = any(s.frame for s in part.slices)
-    return Series(
-        series_uid=series_uid,
-        modality=first.modality or "OT",
-        number=integer(ds, "SeriesNumber") if ds is not None else None,
-        description=text(ds, "SeriesDescription") if ds is not None else None,
-        files=tuple(s.path for s in part.slices),
-        verdict=Verdict.REFUSED if refusal else Verdict.RESAMPLED if part.regrid else Verdict.ACCEPTED,
-        acquisition=facts.acquisition(ds) if ds is not None else Acquisition(),
-        shape=part.geometry.shape if part.geometry else None,
-        reason=refusal.reason if refusal else "; ".join(part.regrid.notes) if part.regrid else None,
-        remedy=refusal.remedy if refusal else None,
-        frames=tuple(s.frame for s in part.slices) if is_framed else (),
-        part=part.name,
-        notes=part.notes,
-        value_unit=part.value_unit,
+def _zip_warnings(survey: Survey) -> list[str]:
+    counts = survey.counts
+    warnings = [f"{n} zip{'s' * (n > 1)} not opened: {why}" for why, n in survey.zip_notes.items()]
+    if counts["damaged in a zip"]:
+        warnings.append(f"{counts['damaged in a zip']} files in a zip are damaged and left out")
+    if counts["program in a zip"]:
+        warnings.append(f"{_files(counts['program in a zip'])} in a zip with an executable preamble, which was cleared")
+    return warnings
+
+
+def _files(count: int) -> str:
+    return f"{count} DICOM file{' is' if count == 1 else 's are'}"
+
+
+def _nothing(path: Path, survey: Survey) -> InputError:
+    looked = f"{survey.num_looked_at} file{'' if survey.num_looked_at == 1 else 's'}"
+    damaged, anonymous = survey.counts["damaged"], survey.counts["anonymous"]
+    if survey.refused:
+        reason, count = survey.refused.most_common(1)[0]
+        return InputError(
+            f"none of the DICOM files found here can be used: {sum(survey.refused.values())} refused ({count} because "
+            f"{reason}), {damaged} damaged (looked at {looked})",
+            where=path.name,
+            remedy="have the files checked: they are broken or hostile",
+        )
+    if damaged or anonymous:
+        return InputError(
+            f"none of the DICOM files found here can be used: {damaged} damaged, {anonymous} without study, "
+            f"series or instance UID (looked at {looked})",
+            where=path.name,
+            remedy="copy or export the study again",
+        )
+    return InputError(
+        f"no DICOM images found: looked at {looked}",
+        where=path.name,
+        remedy="choose a folder, a zip or a file that holds CT or MR images",
     )
-
-
-def _first_header(header: SliceHeader) -> Dataset | None:
-    wanted = (*facts.KEYWORDS, "SOPClassUID", "NumberOfFrames", "SeriesNumber", *FUNCTIONAL_GROUPS)
-    try:
-        return frame_dataset(read_some(header.path, wanted), header.frame)
-    except BROKEN_FILE:
-        return None
 
 
 def _with_priors(read: Sequence[_Read]) -> tuple[Study, ...]:

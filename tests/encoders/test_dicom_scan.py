@@ -75,7 +75,7 @@ def test_zip_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch, series
     archive = tmp_path / "bomb.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
         out.writestr("a.dcm", (series_folder / "0001.dcm").read_bytes() + bytes(1_000_000))
-    monkeypatch.setattr("tomoscribe.encoders.dicom.files.MAX_ZIP_BYTES", 500_000)
+    monkeypatch.setattr("tomoscribe.encoders.dicom.zips.MAX_ZIP_BYTES", 500_000)
     with pytest.raises(InputError, match=r"would unpack to .* more than there is room for \(bomb.zip\)"):
         scan(archive)
 
