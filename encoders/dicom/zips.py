@@ -145,6 +145,8 @@ def _check_directory(file: IO[bytes], path: Path) -> None:
     file.seek(max(0, size - _END_BYTES))
     tail = file.read(_END_BYTES)
     at = tail.rfind(b"PK\x05\x06")
+    if at < 0:
+        raise zipfile.BadZipFile("no end record")
     count, length = int.from_bytes(tail[at + 10 : at + 12], "little"), int.from_bytes(tail[at + 12 : at + 16], "little")
     if at >= 20 and tail[at - 20 : at - 16] == b"PK\x06\x07":
         file.seek(min(size, int.from_bytes(tail[at - 12 : at - 4], "little")))
@@ -152,7 +154,7 @@ def _check_directory(file: IO[bytes], path: Path) -> None:
         count, length = int.from_bytes(large[32:40], "little"), int.from_bytes(large[40:48], "little")
     if count > MAX_ZIP_FILES or length > MAX_DIRECTORY_BYTES:
         raise _too_large(path, "", count)
-    file.seek(max(0, size - len(tail) + at - length if at >= 0 else 0))
+    file.seek(max(0, size - len(tail) + at - length))
     if file.read(length).count(b"PK\x01\x02") > MAX_ZIP_FILES:
         raise _too_large(path, "", MAX_ZIP_FILES + 1)
     file.seek(0)
