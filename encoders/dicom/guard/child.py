@@ -98,7 +98,7 @@ def limit_time(limits: Limits) -> None:
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    until = int(used.ru_utime + used.ru_stime + limits.seconds) + 2
+    until = int(used.ru_utime + used.ru_stime + limits.cpu_seconds) + 2
     resource.setrlimit(resource.RLIMIT_CPU, (until, hard))
 
 

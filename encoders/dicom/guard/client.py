@@ -113,7 +113,7 @@ class Guard:
         if answers is not None:
             return answers
         if len(batch) == 1:
-            reason = f"reading its header crashed the guard or took longer than {self.limits.seconds:g} s"
+            reason = f"reading its header crashed the guard or took longer than {self.limits.wall_seconds:g} s"
             return [bytes((wire.REFUSED,)) + reason.encode()]
         return [answer for path in batch for answer in self._ask([path], want)]
 

@@ -27,7 +27,9 @@ class Limits:
         ratio: bytes of pixels, or inflated bytes, per byte of the file; counts above ``ratio_floor_bytes`` only,
             because small blank images compress by any factor.
         voxels: frames x rows x columns x samples of one file.
-        seconds: wall-clock time for one file; the child counts it, and is killed two seconds later.
+        cpu_seconds: processor time for one file; the child counts it itself, and the kernel two seconds later. Not
+            wall-clock time, so that a busy machine refuses no honest file.
+        wall_seconds: after this long without an answer the child is killed: a medium or a network that hangs.
         child_bytes: address space of the child process, where the platform can limit it.
 
     Raises:
@@ -45,7 +47,8 @@ class Limits:
     ratio: int = 200
     ratio_floor_bytes: int = 32 * 2**20
     voxels: int = 2**31
-    seconds: float = 6.0
+    cpu_seconds: float = 4.0
+    wall_seconds: float = 10.0
     child_bytes: int = 512 * 2**20
 
     def __post_init__(self) -> None:

@@ -14,8 +14,7 @@ from typing import IO
 from tomoscribe.core.errors import InputError
 from tomoscribe.encoders.dicom.guard.limits import Limits
 
-GRACE_S = 2.0
-"""A child ends a file's reading itself; it is killed when it has not done so this much later."""
+_END_S = 2.0
 _START_S = 30.0
 _ANSWER_BYTES = 2**29
 BOOTSTRAP = """
@@ -74,7 +73,7 @@ class Child:
     """
 
     def __init__(self, limits: Limits, sequences: bytes, watchdog: Watchdog) -> None:
-        self.seconds = limits.seconds + GRACE_S
+        self.seconds = limits.wall_seconds
         self.watchdog = watchdog
         self.deadline = time.monotonic() + _START_S
         keep = ("SYSTEMROOT", "PATH") if os.name == "nt" else ()
@@ -114,7 +113,7 @@ class Child:
         for pipe in (self.process.stdin, self.process.stdout):
             _close(pipe)
         try:
-            self.process.wait(timeout=GRACE_S)
+            self.process.wait(timeout=_END_S)
         except subprocess.TimeoutExpired:
             self.kill()
 

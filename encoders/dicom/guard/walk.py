@@ -62,7 +62,7 @@ class Walker:
         self.end = 0
         self.implicit = False
         self.stopped: Stop | None = None
-        self.deadline = time.monotonic() + limits.seconds
+        self.deadline = time.process_time() + limits.cpu_seconds
 
     def meta(self, start: int) -> list[Element]:
         """The file meta group from ``start`` on, explicit little endian; ``end`` is where the data set begins."""
@@ -164,8 +164,8 @@ class Walker:
         self.next_check = min(self.num_elements + _CHECK_EVERY, self.limits.elements + 1)
         if self.num_elements > self.limits.elements:
             raise Refused(f"it has more than {self.limits.elements} elements")
-        if time.monotonic() > self.deadline:
-            raise Refused(f"reading its header took longer than {self.limits.seconds:g} s")
+        if time.process_time() > self.deadline:
+            raise Refused(f"reading its header took more than {self.limits.cpu_seconds:g} s of processor time")
 
     def _value(
         self, element: tuple[int, bytes, int], position: int, order: _Order, depth: int, out: list[Element] | None
