@@ -17,7 +17,7 @@ import struct
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +39,17 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS series (id BLOB PRIMARY KEY, verdict TEXT NOT NULL) WITHOUT ROWID",
 )
 _WAIT_S = 5.0
+_JUDGING = (
+    "numpy",
+    "pydicom",
+    "pylibjpeg",
+    "pylibjpeg-openjpeg",
+    "pylibjpeg-rle",
+    "pylibjpeg-libjpeg",
+    "pyjpegls",
+    "python-gdcm",
+)
+"""Packages that a verdict depends on: the decoders that are installed among them."""
 
 
 class Known(NamedTuple):
@@ -202,8 +213,9 @@ def code_digest() -> bytes:
     here, core = Path(__file__).parent, Path(tomoscribe.core.__file__).parent
     for file in sorted((*here.rglob("*.py"), *here.parent.glob("*.py"), *core.glob("*.py"))):
         digest.update(file.read_bytes())
-    for package in ("pydicom", "numpy"):
-        digest.update(version(package).encode())
+    for package in _JUDGING:
+        with contextlib.suppress(PackageNotFoundError):
+            digest.update(f"{package} {version(package)}\n".encode())
     return digest.digest()
 
 
