@@ -127,7 +127,7 @@ class _Run:
     def go(self, make_pool: Callable[[], Pool]) -> BatchResult:
         """Until all is read, something stops the run, or the user does."""
         for archive in self._found.archives:
-            self._set_archive_aside(archive.number, archive.reason or "")
+            self._set_archive_aside(archive)
         try:
             if self._todo:
                 self._read_all(make_pool())
@@ -203,7 +203,7 @@ class _Run:
 
     def _wanted(self) -> tuple[StudyRecord, ...]:
         """The records of what is in the export now."""
-        names = [t.study.study_uid for t in self._found.tasks] + [_archive_mark(a.number) for a in self._found.archives]
+        names = [t.study.study_uid for t in self._found.tasks] + [a.mark for a in self._found.archives]
         return tuple(self._records[n] for n in names if n in self._records)
 
     def _known(self, task: StudyTask) -> StudyTask | None:
@@ -221,18 +221,19 @@ class _Run:
         self._records.pop(uid, None)
         return dataclasses.replace(task, replaces=there)
 
-    def _set_archive_aside(self, number: int, reason: str) -> None:
-        mark = _archive_mark(number)
-        record = StudyRecord(
-            study_uid=None,
-            status=Status.SET_ASIDE,
-            stage="scan",
-            fingerprint=mark,
-            error=f"zip {number} in the order of names: {reason}",
-            finished=now(),
+    def _set_archive_aside(self, archive: Archive) -> None:
+        if archive.mark in self._records:
+            return
+        self._settle(
+            StudyRecord(
+                study_uid=None,
+                status=Status.SET_ASIDE,
+                stage="scan",
+                fingerprint=archive.mark,
+                error=f"zip {archive.number} in the order of names: {archive.reason}",
+                finished=now(),
+            )
         )
-        if mark not in self._records:
-            self._settle(record)
 
     def _write_tables(self) -> None:
         self._tables_at = time.monotonic()
@@ -240,10 +241,6 @@ class _Run:
         pending = [t.study for t in self._found.tasks if t.study.study_uid not in self._records]
         write_manifest(self._folder.manifest, records, pending)
         write_worklist(self._folder, records, num_pending=len(pending))
-
-
-def _archive_mark(number: int) -> str:
-    return f"zip {number}"
 
 
 def _recall(folder: RunFolder) -> tuple[dict[str, StudyRecord], dict[str, list[str]]]:

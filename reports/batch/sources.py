@@ -29,11 +29,17 @@ ELSEWHERE = "earlier studies of this patient lie in another archive of the expor
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """A zip of the export: its place in the order of names, and why it could not be opened."""
+    """A zip of the export that could not be opened.
+
+    Args:
+        number: its place in the order of names.
+        mark: by which a later run knows it, whatever its place then is.
+    """
 
     number: int
+    mark: str
     name: str
-    reason: str | None
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +81,17 @@ def scan_export(export: Path, unpacked: Path, progress: Progress | None = None) 
             sources.append(_in_zip(path, unpacked / f"{number:05d}", progress))
         except InputError as error:
             if path.suffix.lower() == ".zip":
-                broken.append(Archive(number=number, name=path.name, reason=reason_of(error)))
+                broken.append(_broken(number, path, error))
     if not sources and not broken:
         raise failure or InputError("no DICOM images found", where=export.name, remedy="name a folder with studies")
     studies = _merged(_linked(sources), unpacked / "merged")
     return ExportScan(tasks=tuple(task_of(s) for s in studies), archives=tuple(broken))
+
+
+def _broken(number: int, path: Path, error: InputError) -> Archive:
+    size, modified = _size_and_time(path)
+    mark = sha256(f"{path.name}\x1f{size}\x1f{modified}".encode()).hexdigest()
+    return Archive(number=number, mark=mark, name=path.name, reason=reason_of(error))
 
 
 def task_of(study: Study, *, attempt: int = 1) -> StudyTask:

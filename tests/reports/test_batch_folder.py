@@ -182,7 +182,7 @@ def mixed_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_export_of_folders_and_zips(mixed_export: Path, tmp_path: Path) -> None:
     found = scan_export(mixed_export, tmp_path / "unpacked")
     assert [(a.name, a.number) for a in found.archives] == [("cut.zip", 1)]
-    assert "damaged" in (found.archives[0].reason or "")
+    assert "damaged" in found.archives[0].reason
     by_date = {t.study.date: t.study for t in found.tasks}
     assert sorted(by_date) == ["2026-01-01", "2026-02-02", "2026-03-03"]
     assert ELSEWHERE in by_date["2026-02-02"].warnings

@@ -16,6 +16,7 @@ def main() -> None:
     export = commands.add_parser("export", help="write a generated export")
     export.add_argument("folder", type=Path)
     export.add_argument("--studies", type=int, default=200)
+    export.add_argument("--broken-every", type=int, default=20)
     export.add_argument("--real", type=Path, help="a folder of real scans to put beside the generated ones")
     kill = commands.add_parser("kill", help="kill -9 at random moments, against an undisturbed run")
     kill.add_argument("export", type=Path)
@@ -25,7 +26,7 @@ def main() -> None:
     kill.add_argument("--batch", default="", metavar="OPTIONS", help="further options of tomoscribe batch, quoted")
     arguments = parser.parse_args()
     if arguments.command == "export":
-        planted = make_export(arguments.folder, arguments.studies)
+        planted = make_export(arguments.folder, arguments.studies, broken_every=arguments.broken_every)
         if arguments.real:
             copied(arguments.folder, arguments.real)
         print(f"{len(planted)} studies, {sum(p.broken is not None for p in planted)} broken")

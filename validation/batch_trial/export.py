@@ -18,7 +18,6 @@ from tomoscribe.phantoms.chest.case import chest_case
 
 FIRST_SEED = 1_700_000
 """Held-out phantoms: training draws below 1,000,000."""
-BROKEN_EVERY = 20
 CHEST_EVERY = 8
 TWO_SERIES_EVERY = 10
 ZIPPED_EVERY = 5
@@ -37,19 +36,20 @@ class Planted:
     broken: str | None = None
 
 
-def make_export(folder: Path, num_studies: int, *, first_seed: int = FIRST_SEED) -> tuple[Planted, ...]:
-    """Writes the studies, every twentieth broken in another way, and beside the folder what was planted.
+def make_export(folder: Path, num_studies: int, *, broken_every: int = 20) -> tuple[Planted, ...]:
+    """Writes the studies, some broken, each in another way, and beside the folder what was planted.
 
     Args:
         folder: absent or empty; patients' folders and zips go into it.
+        broken_every: one in so many is broken.
     """
     planted = []
     for number in range(num_studies):
         place = folder / f"patient{_patient(number):06d}" / f"study{number:05d}"
-        uid = write_study(place, number, seed=first_seed + number)
+        uid = write_study(place, number, seed=FIRST_SEED + number)
         broken = None
-        if number % BROKEN_EVERY == BROKEN_EVERY // 2:
-            broken, breaker = list(BREAKERS.items())[number // BROKEN_EVERY % len(BREAKERS)]
+        if number % broken_every == broken_every // 2:
+            broken, breaker = list(BREAKERS.items())[number // broken_every % len(BREAKERS)]
             breaker(place)
         elif number % ZIPPED_EVERY == 3:
             zipped(place)
