@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +38,12 @@ def batch(
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, metavar="N", help="Of each process; by default the cores shared.")
     ] = None,
+    ray: Annotated[
+        str | None, typer.Option("--ray", metavar="ADDRESS|local", help="Read on a Ray cluster (extra 'ray').")
+    ] = None,
+    gpus: Annotated[
+        float, typer.Option("--gpus", min=0.0, metavar="SHARE", help="With --ray: share of a GPU for each worker.")
+    ] = 0.0,
     retry: Annotated[bool, typer.Option("--retry", help="Read again what was set aside before.")] = False,
 ) -> None:
     """Read every study of an export; resumable. Writes one folder per study, manifest.parquet and worklist.html."""
@@ -48,12 +55,13 @@ def batch(
 
     settings = Settings(device=device, text=text.value)
     audit = AuditLog.from_environment("tomoscribe batch").folder
+    config = WorkerConfig(root=out.resolve(), settings=settings, threads=threads, audit=audit)
     with progress_bar() as progress:
         result = run_batch(
             export,
             out,
             settings,
-            _pool(WorkerConfig(root=out, settings=settings, threads=threads, audit=audit), workers),
+            _pool(config, Places(workers=workers, ray=ray, gpus=gpus)),
             scanning=lambda stage, fraction: progress(stage, 0.0),
             watch=lambda s: progress(_words(s), (s.done + s.set_aside) / max(s.total, 1)),
             retry=retry,
@@ -64,10 +72,27 @@ def batch(
         raise OutputError(result.stopped)
 
 
-def _pool(config: WorkerConfig, workers: int | None) -> Callable[[], Pool]:
-    from tomoscribe.reports.batch.pools import InProcessPool, ProcessPool
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Who reads: this process, so many others, or a Ray cluster."""
 
-    return lambda: InProcessPool(config) if workers is None else ProcessPool(config, workers)
+    workers: int | None
+    ray: str | None
+    gpus: float
+
+
+def _pool(config: WorkerConfig, places: Places) -> Callable[[], Pool]:
+    from tomoscribe.core.errors import ConfigError
+    from tomoscribe.reports.batch.pools import InProcessPool, ProcessPool
+    from tomoscribe.reports.batch.ray_pool import RayOptions, RayPool, require_ray
+
+    if places.ray is not None:
+        require_ray()
+        options = RayOptions(address=places.ray, num_workers=places.workers, gpus=places.gpus)
+        return lambda: RayPool(config, options)
+    if places.gpus:
+        raise ConfigError("expected --ray with --gpus, found --gpus alone", remedy="use --device cuda:N without Ray")
+    return lambda: InProcessPool(config) if places.workers is None else ProcessPool(config, places.workers or 1)
 
 
 def _words(standing: Standing) -> str:

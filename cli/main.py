@@ -11,6 +11,7 @@ from tomoscribe.cli import (
     ask,
     audit,
     batch,
+    bundle,
     check,
     config,
     deidentify,
@@ -38,6 +39,7 @@ app.command("ask")(ask.ask)
 app.add_typer(audit.app, name="audit")
 app.command("batch")(batch.batch)
 app.command("check")(check.check)
+app.command("bundle")(bundle.bundle)
 app.command("view")(view.view)
 app.command("deidentify")(deidentify.deidentify)
 app.command("info")(info.info)

@@ -35,7 +35,7 @@ def test_help_names_every_command() -> None:
     ).stdout
     assert "Not a medical device" in " ".join(out.split())
     commands = {line.split()[0] for line in out.split("Commands:")[1].splitlines() if line.strip()}
-    assert commands >= {"read", "ask", "audit", "batch", "view", "info", "train"}
+    assert commands >= {"read", "ask", "audit", "batch", "bundle", "view", "info", "train"}
 
 
 @pytest.mark.slow

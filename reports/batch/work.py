@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import secrets
 import shutil
-import sys
 import time
 import traceback
 from collections.abc import Mapping
@@ -33,6 +31,7 @@ from tomoscribe.reports.batch.records import (
     summary_of_study,
 )
 from tomoscribe.reports.batch.sources import has_changed
+from tomoscribe.reports.memory import peak_memory_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +140,7 @@ class _Attempt:
             stage=self.stage,
             fingerprint=self.task.fingerprint,
             seconds=round(time.perf_counter() - self._start, 3),
-            peak_memory_bytes=_peak_memory_bytes(),
+            peak_memory_bytes=peak_memory_bytes(),
             rss_bytes=int(psutil.Process().memory_info().rss),
             folder=folder_name(study.study_uid) if status is Status.DONE else None,
             error=error,
@@ -164,10 +163,6 @@ def limit_threads(threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
-
-
-def _peak_memory_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _defect(error: Exception) -> str:

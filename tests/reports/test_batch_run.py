@@ -19,10 +19,11 @@ import duckdb
 import psutil
 import pytest
 
-from tomoscribe.core.errors import OutputError
+from tomoscribe.core.errors import MissingExtraError, OutputError
 from tomoscribe.reports.audit import FOLDER_VARIABLE
 from tomoscribe.reports.batch import BatchResult, Settings, run_batch
 from tomoscribe.reports.batch.pools import InProcessPool, ProcessPool
+from tomoscribe.reports.batch.ray_pool import STORE_BYTES, RayOptions, RayPool, require_ray
 from tomoscribe.reports.batch.records import Status, StudyTask
 from tomoscribe.reports.batch.run import Standing
 from tomoscribe.reports.batch.work import WorkerConfig
@@ -142,6 +143,35 @@ def test_workers_read_the_same_and_a_dead_one_is_replaced(reference: BatchResult
     assert result.count(Status.DONE) == NUM_STUDIES - 2
     assert differences(reference.folder.root, out) == []
     assert not any(p.is_alive() for p in pool.processes())
+
+
+@pytest.mark.slow
+def test_a_cluster_that_loses_a_node_loses_no_study(reference: BatchResult, export: Path, work: Path) -> None:
+    from ray.cluster_utils import Cluster
+
+    out = work / "cluster"
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": STORE_BYTES})
+    doomed = [cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)]
+
+    def lose_a_node(standing: Standing) -> None:
+        if standing.done and doomed:
+            cluster.remove_node(doomed.pop(), allow_graceful=False)
+
+    try:
+        options = RayOptions(address=cluster.address)
+        result = run_batch(export, out, SETTINGS, lambda: RayPool(_config(out), options), watch=lose_a_node)
+    finally:
+        cluster.shutdown()
+    assert doomed == []
+    assert result.count(Status.DONE) == NUM_STUDIES - 2
+    assert differences(reference.folder.root, out) == []
+    assert len({r.study_uid for r in result.records}) == len(result.records) == NUM_STUDIES
+
+
+def test_a_missing_extra_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "tomoscribe\[ray\]"'):
+        require_ray()
 
 
 def test_workers_end_with_the_process_that_started_them(export: Path, work: Path) -> None:
