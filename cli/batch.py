@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tomoscribe.cli.options import Device
-from tomoscribe.cli.read import Text
+from tomoscribe.cli.read import Language, Text
 
 MAX_REASONS = 20
 """So many studies that were set aside are listed on the terminal."""
@@ -32,6 +32,10 @@ def batch(
     text: Annotated[
         Text, typer.Option("--text", help="Who words the sentences: the trained decoder or the plain writer.")
     ] = Text.DECODER,
+    language: Annotated[Language, typer.Option("--language", help="Language of the reports.")] = Language.ENGLISH,
+    translation: Annotated[
+        Language | None, typer.Option("--translation", help="Add a translation into this language, marked as one.")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, metavar="N", help="So many processes; without it, this one.")
     ] = None,
@@ -53,7 +57,8 @@ def batch(
     from tomoscribe.reports.batch import Settings, run_batch
     from tomoscribe.reports.batch.work import WorkerConfig
 
-    settings = Settings(device=device, text=text.value)
+    second = None if translation is None else translation.value
+    settings = Settings(device=device, text=text.value, language=language.value, translation=second)
     audit = AuditLog.from_environment("tomoscribe batch").folder
     config = WorkerConfig(root=out.resolve(), settings=settings, threads=threads, audit=audit)
     with progress_bar() as progress:

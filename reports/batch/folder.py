@@ -36,10 +36,13 @@ class Settings:
     Args:
         device: ``auto``, ``cpu`` or ``cuda:N``, as it was asked for.
         text: ``decoder`` or ``writer``.
+        language, translation: as ``StudyReader`` takes them.
     """
 
     device: str = "auto"
     text: str = "decoder"
+    language: str = "en"
+    translation: str | None = None
 
 
 @dataclass(frozen=True)

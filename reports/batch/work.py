@@ -9,7 +9,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
@@ -60,7 +60,7 @@ class StudyWorker:
             limit_threads(config.threads)
         self._folder = RunFolder(config.root)
         self._audit = AuditLog(config.audit, "tomoscribe batch")
-        self._reader = StudyReader(device=config.settings.device, text=config.settings.text)
+        self._reader = StudyReader(**asdict(config.settings))
 
     def work(self, task: StudyTask) -> StudyRecord:
         """Reads a study and moves its results to their place; whatever is wrong with it ends in the record."""

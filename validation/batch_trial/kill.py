@@ -16,7 +16,7 @@ from typing import Any
 import pydicom
 
 from tomoscribe.reports.batch.journal import read_journal
-from tomoscribe.reports.export import RESULT_FILES
+from tomoscribe.reports.export import OPTIONAL_RESULTS, RESULT_FILES
 
 TIMEOUT_S = 7200.0
 
@@ -125,14 +125,13 @@ def differences(reference: Path, killed: Path) -> list[str]:
 
 
 def _differing_files(one: Path, other: Path) -> list[str]:
-    words = [
-        f"{name} is missing" for name in RESULT_FILES if not (one / name).is_file() or not (other / name).is_file()
-    ]
-    if words:
-        return words
+    there = [{p.relative_to(f).as_posix() for p in f.rglob("*") if p.is_file()} for f in (one, other)]
+    if there[0] != there[1] or not there[0] >= set(RESULT_FILES):
+        return [f"files differ: {sorted(there[0] ^ there[1])}, expected at least {RESULT_FILES}"]
+    words = []
     if canonical(one / "report.json") != canonical(other / "report.json"):
         words.append("report.json differs")
-    for name in ("seg.dcm", "sr.dcm"):
+    for name in sorted(n for n in there[0] if n.endswith(".dcm")):
         if uids(one / name) != uids(other / name):
             words.append(f"UIDs of {name} differ")
     return words
@@ -145,7 +144,8 @@ def _left_over(out: Path, records: dict[str, dict[str, Any]]) -> list[str]:
     words += [f"left in staging: {p.name}" for p in (out / ".batch" / "staging").iterdir()]
     words += [f"unexpected file {p.name}" for p in out.rglob(".*") if p.is_file()]
     for folder in sorted(folders & expected):
-        words += [f"unexpected file in {folder}" for p in (out / folder).iterdir() if p.name not in RESULT_FILES]
+        known = {*RESULT_FILES, *OPTIONAL_RESULTS}
+        words += [f"unexpected file in {folder}" for p in (out / folder).iterdir() if p.name not in known]
     return words
 
 
