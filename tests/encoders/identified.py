@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 import re
@@ -178,7 +179,7 @@ def found_in(data: bytes, words: Iterable[str]) -> set[str]:
     """Which of the words stand in the bytes: as they are, inflated, and as escaped in JSON and HTML."""
     forms = [data, *_inflated(data)]
     text = data.decode("utf-8", errors="ignore")
-    if text.lstrip()[:1] in ("{", "["):
+    with contextlib.suppress(json.JSONDecodeError):
         forms.append(json.dumps(json.loads(text), ensure_ascii=False).encode())
     if "&" in text:
         forms.append(html.unescape(text).encode())

@@ -132,10 +132,11 @@ def test_great_ages_are_capped(study, tmp_path, edit):
     ("t2_tse_tra, Dr. Known", "t2_tse_tra"),
     ("王小东 胸部 平扫", "胸部 平扫"),
     ("Nobody", ""),
+    ("Dr. Sharp: CT chest", "CT chest"),
 ])  # fmt: skip
 def test_descriptions_keep_their_technical_words_only(study, tmp_path, edit, words, expected):
     for file in outputs(study):
-        edit(file, lambda ds: setattr(ds, "SeriesDescription", words))
+        edit(file, lambda ds: (setattr(ds, "SeriesDescription", words), setattr(ds, "OperatorsName", "Sharp^A")))
     deidentify(study, tmp_path / "out", key=KEY, options=[Option.CLEAN_DESCRIPTORS])
     assert first(tmp_path / "out").SeriesDescription == expected
 

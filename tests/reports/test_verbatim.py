@@ -140,6 +140,7 @@ def test_only_exports_and_the_banner_ask_for_headers_with_names():
         "reports/export/",
         "reports/pacs/",
         "reports/batch/",
+        "reports/audit.py",
         "cli/read.py",
         "plugin/banner.py",
     )

@@ -23,7 +23,7 @@ from tomoscribe.encoders.dicom.deidentify.key import PatientAlias, SecretKey
 from tomoscribe.encoders.dicom.deidentify.options import Option
 from tomoscribe.encoders.dicom.deidentify.profile import Action, action_of
 from tomoscribe.encoders.dicom.deidentify.safe_private import safe_private_vr
-from tomoscribe.encoders.dicom.deidentify.words import is_technical, technical_words
+from tomoscribe.encoders.dicom.deidentify.words import is_all_technical, is_technical, technical_words
 
 PIXEL_GROUP = 0x7FE0
 _CHARACTER_SET = 0x00080005
@@ -95,7 +95,9 @@ class Cleaner:
         if name in ("PatientID", "PatientName"):
             alias = self.rules.alias.name
             return DataElement(tag, vr, alias if vr == "LO" else alias.replace("-", "^"))
-        if name == "TextValue":
+        if name == "TextValue" and not is_all_technical(
+            text, self.rules.identifiers.names
+        ):  # names of masks and image numbers may stay
             return self._dummy_element(tag, vr)
         if action is Action.REMOVE:
             return self._gone("elements removed")
@@ -104,7 +106,7 @@ class Cleaner:
         if action is Action.EMPTY or not text:
             return self._emptied(tag, vr, text)
         if action is Action.WORDS:
-            text = technical_words(text)
+            text = technical_words(text, self.rules.identifiers.names)
             self.counts["descriptions cleaned"] += 1
         if action is Action.SHIFT:  # TimezoneOffsetFromUTC is the one text that a date option keeps
             text = text if re.fullmatch(r"[+-]\d{4}", text) else ""

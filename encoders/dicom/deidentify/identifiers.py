@@ -46,8 +46,14 @@ _UID = re.compile(r"\d+(?:\.\d+){4,}")
 
 @dataclass
 class Identifiers:
-    """Grows while the files of a study are surveyed."""
+    """Grows while the files of a study are surveyed.
 
+    Args:
+        words: parts of names and of places that are no technical words as well.
+        names: all parts of names, lower case.
+    """
+
+    names: set[str] = field(default_factory=set, repr=False)
     words: set[str] = field(default_factory=set, repr=False)
     numbers: set[str] = field(default_factory=set, repr=False)
     uids: set[str] = field(default_factory=set, repr=False)
@@ -105,6 +111,7 @@ class Identifiers:
         """Each part of each of the three groups; family and given name run together as well where not Latin."""
         for group in re.split(r"[=\\]", text):
             parts = [p for p in re.split(r"[\^\s,.]+", group) if p]
+            self.names.update(p.lower() for p in parts)
             self.words.update(p for p in parts if len(p) >= 2 and not is_technical(p))
             if len(parts) > 1:
                 self.words |= {"".join(parts), "".join(parts[:2]), "".join(parts[1::-1])}

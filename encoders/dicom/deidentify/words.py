@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Collection
 from importlib.resources import files
 
 _FILE = "vocabulary.txt"
@@ -25,13 +26,23 @@ def is_technical(text: str) -> bool:
     return bool(words) and all(w.lower() in vocabulary() for w in words)
 
 
-def technical_words(text: str) -> str:
-    """The text without the words that are not in the vocabulary and without numbers of more than three digits."""
-    kept = []
-    for token in re.findall(r"[\w.]+|[^\w\s]", text, re.UNICODE):
-        kept += [token] if _may_stay(token) else []
-    words = " ".join(kept)
+def technical_words(text: str, names: Collection[str] = ()) -> str:
+    """The text without the words that are not in the vocabulary and without numbers of more than three digits.
+
+    Args:
+        names: parts of the names of people of the study, lower case; they go even where they are technical words.
+    """
+    words = " ".join(token for token in _tokens(text) if _may_stay(token) and token.lower() not in names)
     return re.sub(r"\s+", " ", words).strip(" -_/,:") if any(c.isalnum() for c in words) else ""
+
+
+def is_all_technical(text: str, names: Collection[str] = ()) -> bool:
+    """Whether cleaning would leave every word and number of the text."""
+    return all(_may_stay(token) and token.lower() not in names for token in _tokens(text))
+
+
+def _tokens(text: str) -> list[str]:
+    return re.findall(r"[\w.]+|[^\w\s]", text, re.UNICODE)
 
 
 def _may_stay(token: str) -> bool:
