@@ -15,15 +15,19 @@ from tomoscribe.cli import (
     check,
     config,
     deidentify,
+    export,
     info,
     listen,
     pull,
     push,
     read,
+    retract,
+    sign,
     train,
     validate,
     view,
 )
+from tomoscribe.cli import open as open_command
 from tomoscribe.core.errors import TomoscribeError
 
 app = typer.Typer(
@@ -35,6 +39,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("read")(read.read)
+app.command("open")(open_command.open_result)
+app.command("sign")(sign.sign)
+app.command("export")(export.export)
+app.command("retract")(retract.retract)
 app.command("ask")(ask.ask)
 app.add_typer(audit.app, name="audit")
 app.command("batch")(batch.batch)

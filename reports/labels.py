@@ -146,6 +146,20 @@ CHINESE: dict[str, str] = {
     "The text in this language was worded by the plain writer alone; the decoder writes English only.": (
         "中文文字全部由规则写作程序撰写；神经网络解码器仅撰写英文。"
     ),
+    # the signed page
+    "Page {page} of {pages}": "第{page}页，共{pages}页",
+    "Patient": "患者",
+    "Patient ID": "患者编号",
+    "Birth date": "出生日期",
+    "Accession number": "检查号",
+    "Study": "检查",
+    "Referring physician": "申请医师",
+    "Signature": "签名",
+    "Critical finding told": "危急值通报",
+    "Key images": "关键图像",
+    "Measurements": "测量值",
+    "Best seen on": "最佳显示",
+    "NOT SIGNED": "未签名",
     # terminal
     "WARNING": "警告",
     "{present} findings present, {uncertain} on the review list. Draft; not a medical device.": (

@@ -49,7 +49,7 @@ class _Overlay:
         self.canvas = Image.new("RGBA", size, (0, 0, 0, 0))
         self._draw = ImageDraw.Draw(self.canvas)
         self._per_mm = size[0] / image.width_mm
-        self._em = min(size) * 0.034
+        self._em = min(size) * 0.04
         self._line = max(2, round(min(size) * 0.003))
         self._placed: list[tuple[float, float, float, float]] = []
 

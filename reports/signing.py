@@ -103,6 +103,22 @@ def review(reading: Reading, finding_uids: Sequence[str], outcome: Review) -> Re
     if report.is_signed or report.status is ReportStatus.ENTERED_IN_ERROR:
         raise InputError(f"expected a report that is not signed, found one that is {_word(report.status)}",
                          remedy="correct it instead")  # fmt: skip
+    return _reviewed(reading, finding_uids, outcome)
+
+
+def reconsider(reading: Reading, finding_uids: Sequence[str], outcome: Review, signer: Signer) -> Reading:
+    """A correction of a signed report: other outcomes for some findings; the outcome's reason and time are the step's.
+
+    Raises:
+        InputError: no such finding, or no reason.
+        UnsignedError: the report is not signed.
+    """
+    corrected = _reviewed(reading, finding_uids, outcome).report
+    return correct(reading, corrected, signer, outcome.at or "", outcome.reason or "")
+
+
+def _reviewed(reading: Reading, finding_uids: Sequence[str], outcome: Review) -> Reading:
+    report = reading.report
     if outcome.state is ReviewState.REJECTED and not outcome.reason:
         raise InputError("expected a reason for rejecting a finding, found none")
     unknown = set(finding_uids) - {f.tracking_uid for f in report.findings}
@@ -133,6 +149,8 @@ def append(reading: Reading, text: str, signer: Signer, change_at: str, reason: 
         UnsignedError: the report is not signed.
         LockError: the sentence contradicts a measurement.
     """
+    from tomoscribe.reports.writer.translation import renewed
+
     if not text.strip():
         raise InputError("expected the words of the addendum, found none")
     report = reading.report
@@ -141,7 +159,8 @@ def append(reading: Reading, text: str, signer: Signer, change_at: str, reason: 
     section = Section(name=SectionName.ADDENDUM, statements=(*(old.statements if old else ()), sentence))
     sections = (*(s for s in report.sections if s.name is not SectionName.ADDENDUM), section)
     change = StatusChange(status=ReportStatus.APPENDED, by=signer.name, at=change_at, reason=reason)
-    return _step(replace(reading, report=replace(report, sections=sections)), change)
+    appended = renewed(replace(report, sections=sections), reading.study)
+    return _step(replace(reading, report=appended), change)
 
 
 def correct(reading: Reading, corrected: Report, signer: Signer, change_at: str, reason: str) -> Reading:
@@ -154,13 +173,15 @@ def correct(reading: Reading, corrected: Report, signer: Signer, change_at: str,
         UnsignedError: the report is not signed, a corrected finding is unreviewed, or nothing was changed.
         LockError: the evidence lock objects to the corrected report.
     """
+    from tomoscribe.reports.writer.translation import renewed
+
     report = reading.report
     kept = replace(corrected, status=report.status, history=report.history, verified_by=report.verified_by)
     if (kept.sections, kept.findings) == (report.sections, report.findings):
         raise UnsignedError("expected a correction, found the same report")
     _refuse_unreviewed(kept)
     change = StatusChange(status=ReportStatus.AMENDED, by=signer.name, at=change_at, reason=reason)
-    return _step(replace(reading, report=kept), change)
+    return _step(replace(reading, report=renewed(kept, reading.study)), change)
 
 
 def withdraw(reading: Reading, signer: Signer, at: str, reason: str) -> Reading:
@@ -235,6 +256,7 @@ def _reworded(reading: Reading) -> Reading:
     """Without the sentences of rejected findings; what they leave open, a count above all, the writer words anew."""
     from tomoscribe.reports.lock import lock_report
     from tomoscribe.reports.writer import write_report
+    from tomoscribe.reports.writer.translation import renewed
 
     report, study = reading.report, reading.study
     rejected = {f.tracking_uid for f in report.findings if f.review.state is ReviewState.REJECTED}
@@ -242,8 +264,10 @@ def _reworded(reading: Reading) -> Reading:
         replace(s, statements=tuple(t for t in s.statements if not rejected & set(t.finding_uids)))
         for s in report.sections
     )
-    written = write_report(study, report.findings, provenance=report.provenance, warnings=report.warnings)
-    return replace(reading, report=lock_report(replace(report, sections=sections), written, study))
+    written = write_report(study, report.findings, provenance=report.provenance, language=report.language)
+    shortened = replace(report, sections=sections, translation=None)
+    locked = lock_report(shortened, written, study)
+    return replace(reading, report=renewed(replace(locked, translation=report.translation), study))
 
 
 def _word(status: ReportStatus) -> str:

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# System libraries for the viewer and its off-screen tests, and the PACS that the tests talk to: installs them where it may,
+# System libraries for the viewer and its off-screen tests, the PACS and the PDF tools of the tests: installs them where it may,
 # says what is missing where it may not. Without the PACS its tests are skipped.
 set -euo pipefail
 packages=(xvfb xauth libgl1 libegl1 libgl1-mesa-dri libglx-mesa0 libegl-mesa0 libdbus-1-3 libxkbcommon-x11-0 libxcb-cursor0
   libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-randr0 libxcb-xkb1
   libxcb-util1)
-pacs_packages=(orthanc orthanc-dicomweb dcmtk openssl)
+pacs_packages=(orthanc orthanc-dicomweb dcmtk openssl poppler-utils)
 
 if ! command -v dpkg-query >/dev/null; then
   command -v Xvfb >/dev/null && exit 0

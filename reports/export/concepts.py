@@ -64,6 +64,7 @@ BY = _own("BY", "Person")
 AT = _own("AT", "Time")
 COMMUNICATION = _own("COMMUNICATION", "Communication of a critical finding")
 TOLD = _own("TOLD", "Person who was told")
+TRANSLATION = _own("TRANSLATION", "Translation, not the signed text")
 HOW = _own("HOW", "Way of telling")
 
 PRESENCES: dict[Presence, Code] = {

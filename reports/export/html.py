@@ -131,7 +131,7 @@ def _context(reading: Reading, pictures: Mapping[str, tuple[KeyImage, ...]], lab
         "present": [c for c in rest if c.finding.presence is Presence.PRESENT],
         "review": [c for c in rest if c.finding.presence is Presence.UNCERTAIN],
         "other": [c for c in rest if c.finding.presence in (Presence.NOT_ASSESSED, Presence.ABSENT)],
-        "provenance": _provenance_rows(report),
+        "provenance": provenance_rows(report),
         "timing": _timing(report.provenance, labels),
         "title": study.description or labels("Radiology report"),
     }
@@ -199,7 +199,7 @@ def _card(number: int, finding: Finding, pictures: Mapping[str, tuple[KeyImage, 
         presence=labels(_PRESENCE_WORDS[finding.presence]),
         finding=finding,
         probability="" if finding.probability is None else f"{finding.probability:.2f}",
-        rows=tuple(_row(m, labels) for m in finding.measurements),
+        rows=rows_of(finding, labels),
         facts=tuple(_facts(finding, labels)),
         images=images,
         caption=_evidence(finding, labels),
@@ -227,6 +227,11 @@ def title_of(finding: Finding, labels: Labels) -> str:
 def _stems(words: str) -> set[str]:
     """Beginnings of the longer words, to see that "Pleural effusion" need not be told to be of the pleura."""
     return {word[:5] for word in words.lower().split() if len(word) > 4}
+
+
+def rows_of(finding: Finding, labels: Labels) -> tuple[Row, ...]:
+    """The lines of a finding in a measurement table."""
+    return tuple(_row(m, labels) for m in finding.measurements)
 
 
 def _row(measurement: Measurement, labels: Labels) -> Row:
@@ -285,7 +290,7 @@ def _evidence(finding: Finding, labels: Labels) -> str:
     )
 
 
-def _provenance_rows(report: Report) -> list[Provenance]:
+def provenance_rows(report: Report) -> list[Provenance]:
     """The report's, then each other one among the findings, once."""
     rows = [report.provenance]
     for finding in report.findings:

@@ -12,6 +12,7 @@ from tomoscribe.core import LabelMap, Reading, Study, Volume
 from tomoscribe.core.errors import InputError, OutputError
 from tomoscribe.reports.export.atomic import all_or_none, save_dicom, save_text, sync
 from tomoscribe.reports.export.json_file import reading_to_text
+from tomoscribe.reports.export.patient_facts import PatientFacts, patient_facts
 from tomoscribe.reports.export.seg import SegKind
 from tomoscribe.reports.key_images import KeyImage
 from tomoscribe.reports.signing import refuse_objections
@@ -74,6 +75,11 @@ class OpenedResults:
     captures: Mapping[str, tuple[Any, ...]]
     anatomy: Any = None
 
+    @property
+    def patient(self) -> PatientFacts:
+        """Whose results they are."""
+        return patient_facts(self.sr)
+
 
 def open_results(folder: Path) -> Reading:
     """The reading in a result folder (what SR does not carry: see ``sr_read``).
@@ -97,7 +103,7 @@ def open_folder(folder: Path) -> OpenedResults:
     seg, sr = _open_dicom(folder / "seg.dcm"), _open_dicom(folder / "sr.dcm")
     if seg.get("Modality") != "SEG" or sr.get("Modality") != "SR":
         raise InputError("expected a SEG and an SR", where=str(folder), remedy="open a folder that tomoscribe wrote")
-    if seg.StudyInstanceUID != sr.StudyInstanceUID or str(seg.SOPInstanceUID) not in sr_references(sr):
+    if seg.StudyInstanceUID != sr.StudyInstanceUID or str(seg.SOPInstanceUID) not in {r.uid for r in sr_references(sr)}:
         raise InputError("expected an SR that refers to the SEG beside it", where=str(sr.SOPInstanceUID))
     anatomy = _open_dicom(folder / ANATOMY_FILE) if (folder / ANATOMY_FILE).is_file() else None
     if anatomy is not None and anatomy.StudyInstanceUID != sr.StudyInstanceUID:
@@ -106,6 +112,19 @@ def open_folder(folder: Path) -> OpenedResults:
     reading = Reading(study=read_study(sr), report=read_report(sr), label_maps=maps)
     captures = _open_captures(folder / KEY_IMAGES, sr)
     return OpenedResults(reading=reading, seg=seg, sr=sr, captures=captures, anatomy=anatomy)
+
+
+def open_objects(paths: Sequence[Path], study_uid: str) -> list[Any]:
+    """DICOM files of one study.
+
+    Raises:
+        InputError: a file is missing, not DICOM, or of another study.
+    """
+    objects = [_open_dicom(Path(p)) for p in paths]
+    for path, found in zip(paths, objects, strict=True):
+        if str(found.get("StudyInstanceUID")) != study_uid:
+            raise InputError("expected an object of the same study, found one of another", where=str(path))
+    return objects
 
 
 def replace_report(opened: OpenedResults, reading: Reading, folder: Path) -> tuple[Path, ...]:
@@ -140,9 +159,28 @@ def replace_report(opened: OpenedResults, reading: Reading, folder: Path) -> tup
     return tuple(Path(folder) / name for name in names)
 
 
-def sr_references(sr: Any) -> set[str]:
-    """SOP Instance UIDs in the evidence sequences of an SR."""
-    return {uid for _, _, uid in _references(sr)}
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """An instance that an SR names as its evidence."""
+
+    series_uid: str
+    class_uid: str
+    uid: str
+
+
+def sr_references(sr: Any) -> list[Reference]:
+    """What stands in the evidence sequences of an SR, in order."""
+    return [
+        Reference(
+            series_uid=str(series.SeriesInstanceUID),
+            class_uid=str(item.ReferencedSOPClassUID),
+            uid=str(item.ReferencedSOPInstanceUID),
+        )
+        for name in ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence")
+        for study in sr.get(name, [])
+        for series in study.ReferencedSeriesSequence
+        for item in series.ReferencedSOPSequence
+    ]
 
 
 def exported_map(reading: Reading) -> LabelMap:
@@ -239,17 +277,6 @@ def _open_captures(folder: Path, sr: Any) -> dict[str, tuple[Any, ...]]:
     return {uid: pictures for uid, pictures in {**by_finding, ORGANS: rest}.items() if pictures}
 
 
-def _references(sr: Any) -> list[tuple[str, str, str]]:
-    """Series UID, SOP Class UID and SOP Instance UID of all that an SR names as its evidence."""
-    return [
-        (str(series.SeriesInstanceUID), str(item.ReferencedSOPClassUID), str(item.ReferencedSOPInstanceUID))
-        for name in ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence")
-        for study in sr.get(name, [])
-        for series in study.ReferencedSeriesSequence
-        for item in series.ReferencedSOPSequence
-    ]
-
-
 def _evidence_of(opened: OpenedResults) -> Evidence:
     """What a changed report refers to: as the SR in the folder did."""
     from tomoscribe.reports.export.secondary_capture import ORGANS
@@ -258,30 +285,49 @@ def _evidence_of(opened: OpenedResults) -> Evidence:
     return Evidence(
         seg=opened.seg,
         seg_map=opened.reading.label_maps[0].name,
-        headers=_source_headers(opened.sr, opened.reading.study),
+        headers=source_headers(opened.sr, opened.reading.study),
         version=version("tomoscribe"),
         illustrations={uid: pictures for uid, pictures in opened.captures.items() if uid != ORGANS},
-        predecessor=opened.sr,
+        predecessors=(opened.sr, *predecessors(opened.sr)),
     )
 
 
-def _source_headers(sr: Any, study: Study) -> dict[str, Any]:
+def predecessors(sr: Any) -> tuple[Any, ...]:
+    """The earlier versions that an SR names, each with its study, series, class and UID."""
+    from pydicom.dataset import Dataset
+
+    found = []
+    for study in sr.get("PredecessorDocumentsSequence", []):
+        for series in study.ReferencedSeriesSequence:
+            for item in series.ReferencedSOPSequence:
+                earlier = Dataset()
+                earlier.StudyInstanceUID = study.StudyInstanceUID
+                earlier.SeriesInstanceUID = series.SeriesInstanceUID
+                earlier.SOPClassUID = item.ReferencedSOPClassUID
+                earlier.SOPInstanceUID = item.ReferencedSOPInstanceUID
+                found.append(earlier)
+    return tuple(found)
+
+
+def source_headers(sr: Any, study: Study) -> dict[str, Any]:
     """Of each source image what an SR refers to it by; patient and study as in the SR itself."""
     from pydicom.dataset import Dataset
 
     from tomoscribe.reports.export.identity import copy_identity
 
-    modality = {s.series_uid: s.modality for s in study.series}
+    read = {s.series_uid: s for s in study.series}
     headers = {}
-    for series_uid, class_uid, uid in _references(sr):
-        if series_uid not in modality:
+    for named in sr_references(sr):
+        series = read.get(named.series_uid)
+        if series is None:
             continue
         header = Dataset()
         copy_identity(header, sr)
-        header.SOPClassUID, header.SOPInstanceUID, header.SeriesInstanceUID = class_uid, uid, series_uid
-        header.Modality = modality[series_uid]
+        header.SOPClassUID, header.SOPInstanceUID = named.class_uid, named.uid
+        header.SeriesInstanceUID, header.Modality = named.series_uid, series.modality
+        header.Rows, header.Columns = series.shape[1:] if series.shape else (0, 0)
         header.InstitutionName = sr.get("InstitutionName", "")
-        headers[uid] = header
+        headers[named.uid] = header
     if not headers:
         raise InputError(
             "expected a structured report that tells the series it rests on, found none",

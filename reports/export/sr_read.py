@@ -37,6 +37,7 @@ from tomoscribe.core import (
     StatementKind,
     StatusChange,
     Study,
+    Translation,
 )
 from tomoscribe.core.errors import InputError
 from tomoscribe.core.serial import from_json
@@ -140,7 +141,7 @@ def read_report(sr: Any) -> Report:
     series = _series_of_instances(sr)
     groups = [n for n in root.need(_MEASUREMENTS).children if n.first(_FINDING) is not None]
     return Report(
-        sections=tuple(_section(n) for n in text.children if n.kind == "CONTAINER"),
+        sections=_sections(text),
         findings=tuple(_finding(n, series) for n in groups),
         status=ReportStatus(text.need(c.REPORT_STATUS).code.value),
         language=root.need(_LANGUAGE).code.value,
@@ -149,6 +150,7 @@ def read_report(sr: Any) -> Report:
         warnings=tuple(n.text for n in text.all(c.WARNING)),
         history=tuple(_status_change(n) for n in text.all(c.HISTORY)),
         communications=tuple(_communication(n) for n in text.all(c.COMMUNICATION)),
+        translation=_translation(text.first(c.TRANSLATION)),
     )
 
 
@@ -308,6 +310,20 @@ def _communication(node: _Node) -> Communication:
         by=node.need(c.BY).text,
         at=node.need(c.AT).text,
         how=node.need(c.HOW).text,
+    )
+
+
+def _sections(text: _Node) -> tuple[Section, ...]:
+    return tuple(_section(n) for n in text.children if n.kind == "CONTAINER" and n.name != c.TRANSLATION)
+
+
+def _translation(node: _Node | None) -> Translation | None:
+    if node is None:
+        return None
+    return Translation(
+        language=node.need(_LANGUAGE).code.value,
+        sections=_sections(node),
+        warnings=tuple(n.text for n in node.all(c.WARNING)),
     )
 
 

@@ -26,9 +26,11 @@ from tomoscribe.core import (
     Presence,
     Reading,
     ReviewState,
+    Section,
     Statement,
     StatusChange,
     Study,
+    Translation,
     terms,
 )
 from tomoscribe.core.provenance import Provenance
@@ -54,7 +56,7 @@ class Evidence:
         headers: of every image of the series that were read, by SOP Instance UID.
         version: of the software.
         illustrations: by tracking UID, the marked key images of a finding.
-        predecessor: the SR that this one replaces; None for the first.
+        predecessors: the SRs that this one replaces, the last one first; none for a first draft.
     """
 
     seg: Any
@@ -62,7 +64,7 @@ class Evidence:
     headers: dict[str, Any]
     version: str
     illustrations: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    predecessor: Any = None
+    predecessors: tuple[Any, ...] = ()
 
 
 def build_sr(reading: Reading, evidence: Evidence) -> Any:
@@ -88,7 +90,7 @@ def build_sr(reading: Reading, evidence: Evidence) -> Any:
         institution_name=source.get("InstitutionName") or None,
         verifying_observer_name=f"{report.verified_by}^" if report.is_signed else None,
         verifying_organization=str(source.get("InstitutionName") or "not stated"),
-        previous_versions=None if evidence.predecessor is None else [evidence.predecessor],
+        previous_versions=list(evidence.predecessors) or None,
         series_description=DESCRIPTION,
         manufacturer_model_name=MODEL_NAME,
         software_versions=evidence.version,
@@ -150,16 +152,17 @@ def _document(reading: Reading, evidence: Evidence) -> Any:
         procedure_reported=procedure,
         imaging_measurements=[_group(f, evidence) for f in reading.report.findings] or [_no_finding(evidence)],
         title=codes.DCM.ImagingMeasurementReport,
-        language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(_language(reading)),
+        language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(
+            _language(reading.report.language)
+        ),
     )
     report[0].ContentSequence.append(_report_text(reading))
     return report[0]
 
 
-def _language(reading: Reading) -> Any:
+def _language(tag: str) -> Any:
     from highdicom.sr import CodedConcept
 
-    tag = reading.report.language
     return CodedConcept(
         value=tag, scheme_designator="RFC5646", meaning={"en": "English", "zh": "Chinese"}.get(tag, tag)
     )
@@ -338,9 +341,22 @@ def _report_text(reading: Reading) -> Any:
     root += [_communication(told) for told in report.communications]
     root += list(_algorithm(report.provenance))
     root.append(item_of.text(c.STUDY_FACTS, _study_facts(reading.study), "CONTAINS"))
-    for section in report.sections:
-        root.append(item_of.container(c.word_code(section.name.value), [_sentence(s) for s in section.statements]))
+    root += [_section(s) for s in report.sections]
+    if report.translation is not None:
+        root.append(_translation(report.translation))
     return item_of.container(c.REPORT_TEXT, root)
+
+
+def _section(section: Section) -> Any:
+    return item_of.container(c.word_code(section.name.value), [_sentence(s) for s in section.statements])
+
+
+def _translation(translation: Translation) -> Any:
+    from highdicom.sr import LanguageOfContentItemAndDescendants
+
+    items = [*LanguageOfContentItemAndDescendants(_language(translation.language))]
+    items += [item_of.text(c.WARNING, w, "CONTAINS") for w in translation.warnings]
+    return item_of.container(c.TRANSLATION, [*items, *(_section(s) for s in translation.sections)])
 
 
 def _status_change(step: StatusChange) -> Any:

@@ -51,7 +51,14 @@ def document(case, reading: Reading, predecessor: pydicom.Dataset | None = None)
     seg = build_seg(reading.label_map("findings"), source_grid(case.headers), {}, "0.1.0")
     headers = {str(h.SOPInstanceUID): h for h in case.headers}
     return build_sr(
-        reading, Evidence(seg=seg, seg_map="findings", headers=headers, version="0.1.0", predecessor=predecessor)
+        reading,
+        Evidence(
+            seg=seg,
+            seg_map="findings",
+            headers=headers,
+            version="0.1.0",
+            predecessors=() if predecessor is None else (predecessor,),
+        ),
     )
 
 
