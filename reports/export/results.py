@@ -223,7 +223,7 @@ def _write_all(
             headers=by_uid,
             version=software,
             illustrations=shown,
-            predecessor=predecessor,
+            predecessors=() if predecessor is None else (predecessor, *predecessors(predecessor)),
         ),
     )
     save_text(reading_to_text(reading), folder / "report.json")
