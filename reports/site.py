@@ -253,7 +253,7 @@ class Read:
 
     Args:
         modalities: others are stored and never read.
-        min_slices: series of fewer images are passed over.
+        min_slices: series of fewer slices are passed over.
         only, never: series descriptions as patterns with ``*`` and ``?``, case ignored; ``never`` wins.
         device: where the networks run.
         num_tries: of a study whose reading fails by no fault of its own (memory, a lost worker).
@@ -277,7 +277,7 @@ class Read:
         _check_range("max_minutes", self.max_minutes, 0.01, 1440)
 
     def wants(self, series: Series) -> bool:
-        """Whether a series is to be read, by modality, number of images and description."""
+        """Whether a series is to be read, by modality, number of slices and description."""
         words = (series.description or "").casefold()
         if series.modality not in self.modalities or len(series.files) < self.min_slices:
             return False
@@ -312,6 +312,7 @@ class Site:
     Args:
         ae_title: our own AE title, calling and called.
         destinations: names of the peers that get the results of ``listen``.
+        language: of the reports; ``translation``: a second one, in which each carries a marked translation.
     """
 
     ae_title: str = "TOMOSCRIBE"
@@ -321,6 +322,7 @@ class Site:
     read: Read = field(default_factory=Read)
     destinations: tuple[str, ...] = ()
     language: Language = Language.ENGLISH
+    translation: Language | None = None
     character_set: CharacterSet = CharacterSet.UTF_8
     roles: Roles = field(default_factory=Roles)
 
@@ -334,6 +336,8 @@ class Site:
             raise InvalidValueError(f"destination '{unknown[0]}' is none of the peers ({', '.join(names) or 'none'})")
         if len(set(self.destinations)) != len(self.destinations):
             raise InvalidValueError("expected each destination once")
+        if self.translation is self.language:
+            raise InvalidValueError("expected a translation into another language than the report's")
 
     def peer(self, name: str) -> Peer:
         """The peer of that name.

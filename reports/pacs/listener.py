@@ -47,7 +47,7 @@ class Listener:
 
     def __init__(self, site: Site, worker: Worker | None = None) -> None:
         self._site, self._listen = site, site.listening()
-        self._worker = worker or ReaderProcess(site.read, site.language)
+        self._worker = worker or ReaderProcess(site)
         self._stopping = threading.Event()
         self.is_ready = threading.Event()
 

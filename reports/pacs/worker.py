@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import multiprocessing
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tomoscribe.core.errors import MemoryPlanError, OutputError, TomoscribeError
-from tomoscribe.reports.site import Language, Read
+from tomoscribe.reports.site import Read, Site
 
 if TYPE_CHECKING:
     from tomoscribe.reports.reader import StudyReader
@@ -67,8 +68,8 @@ class Worker(Protocol):
 class ReaderProcess:
     """A process of its own with one StudyReader, started when first needed and again when it is lost."""
 
-    def __init__(self, read: Read, language: Language) -> None:
-        self._read, self._language = read, language
+    def __init__(self, site: Site) -> None:
+        self._site, self._read = site, site.read
         self._process: Any = None
         self._pipe: Connection | None = None
         self._num_readings = 0
@@ -106,7 +107,7 @@ class ReaderProcess:
                 context = multiprocessing.get_context("spawn")
                 self._pipe, theirs = context.Pipe()
                 self._process = context.Process(
-                    target=_serve, args=(theirs, self._read, self._language), name="tomoscribe reader", daemon=True
+                    target=_serve, args=(theirs, self._site), name="tomoscribe reader", daemon=True
                 )
                 self._process.start()
                 theirs.close()
@@ -126,17 +127,17 @@ class ReaderProcess:
             pipe.close()
 
 
-def _serve(pipe: Connection, read: Read, language: Language) -> None:
+def _serve(pipe: Connection, site: Site) -> None:
     """The life of the process: jobs in, answers out, until the other end is gone."""
     _end_with_parent()
-    reader: StudyReader | None = None
+    loaded = functools.cache(lambda: make_reader(site))
     while True:
         try:
             job = pipe.recv()
         except (EOFError, OSError):
             return
-        reader = reader or make_reader(read, language)
-        pipe.send(attempt(lambda reader=reader, job=job: read_into(job, read, reader)))  # type: ignore[misc]
+        answer = attempt(lambda job=job: read_into(job, site.read, loaded()))  # type: ignore[misc]
+        pipe.send(answer)
 
 
 def _end_with_parent() -> None:
@@ -151,11 +152,16 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def make_reader(read: Read, language: Language) -> StudyReader:
+def make_reader(site: Site) -> StudyReader:
     """The StudyReader as the site file wants it."""
     from tomoscribe.reports.reader import StudyReader
 
-    return StudyReader(device=read.device, text=read.text.value)
+    return StudyReader(
+        device=site.read.device,
+        text=site.read.text.value,
+        language=site.language.value,
+        translation=None if site.translation is None else site.translation.value,
+    )
 
 
 def attempt(action: Callable[[], Answer]) -> Answer:
@@ -175,7 +181,7 @@ def attempt(action: Callable[[], Answer]) -> Answer:
         return Answer(problem=f"a defect of tomoscribe: {type(error).__name__}")
 
 
-def read_into(job: Job, read: Read, reader: StudyReader) -> Answer:
+def read_into(job: Job, wanted_series: Read, reader: StudyReader) -> Answer:
     """Reads the wanted series of a study and writes its results.
 
     Raises:
@@ -186,7 +192,7 @@ def read_into(job: Job, read: Read, reader: StudyReader) -> Answer:
     from tomoscribe.reports.export import write_results
 
     study = next((s for s in scan(job.folder) if s.study_uid == job.study_uid), None)
-    wanted = () if study is None else tuple(s for s in study.series if read.wants(s))
+    wanted = () if study is None else tuple(s for s in study.series if wanted_series.wants(s))
     if study is None or not wanted:
         return Answer(problem="no series of it is to be read", is_unwanted=True)
     study = replace(study, series=wanted, priors=())
