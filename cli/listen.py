@@ -29,6 +29,7 @@ def listen(
         from tomoscribe.reports.pacs.listener import Listener
     except ImportError as error:
         raise MissingExtraError("listening for studies", "pacs") from error
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s: %(message)s", force=True)
     logging.getLogger("tomoscribe").setLevel(logging.INFO)
     listener = Listener(site)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,8 +19,9 @@ PeerName = Annotated[str, typer.Argument(metavar="PEER", help="A peer's name in 
 
 def operator_site(path: Path | None) -> Site:
     """The site file's content, for a user who may operate this station."""
+    from tomoscribe.reports.signing import process_identity
     from tomoscribe.reports.site import Role, load_site
 
     site = load_site(path)
-    site.require(getpass.getuser(), Role.OPERATE)
+    site.require(process_identity().login, Role.OPERATE)
     return site

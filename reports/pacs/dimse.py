@@ -23,7 +23,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     Verification,
 )
 
-from tomoscribe.core.errors import ConfigError
+from tomoscribe.core.errors import ConfigError, OutputError, TomoscribeError
 from tomoscribe.encoders.dicom.broken import BROKEN_FILE
 from tomoscribe.encoders.dicom.headers import text
 from tomoscribe.reports.pacs.association import entity
@@ -367,12 +367,13 @@ class _Fetching:
         except OSError as error:
             self.problem = f"writing failed: {error.strerror}"
             return 0xA700
+        except TomoscribeError as error:
+            self.problem = error.what
+            return 0xA700
         return 0x0000
 
     def complain(self, peer_name: str) -> None:
         if self.problem:
-            from tomoscribe.core.errors import OutputError
-
             raise OutputError(f"what was fetched cannot be kept: {self.problem}", remedy="make room and pull again")
         if self.num_strange:
             raise garbage(peer_name, f"{self.num_strange} object(s) that were not asked for or are no DICOM objects")

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from tomoscribe.core.code import PRIVATE_SCHEME
 from tomoscribe.encoders.dicom.broken import BROKEN_FILE
 from tomoscribe.encoders.dicom.headers import read_some, text
-from tomoscribe.reports.export.seg import MANUFACTURER, MODEL_NAME
+from tomoscribe.reports.export.objects import MANUFACTURER, MODEL_NAME
 from tomoscribe.reports.pacs.uids import is_uid
 
 _KEYWORDS = (

@@ -49,6 +49,7 @@ class Listener:
         self._site, self._listen = site, site.listening()
         self._worker = worker or ReaderProcess(site)
         self._stopping = threading.Event()
+        self._failure: Exception | None = None
         self.is_ready = threading.Event()
 
     def stop(self) -> None:
@@ -61,28 +62,36 @@ class Listener:
         Raises:
             ConfigError: the port is taken, or a TLS file or a secret is missing.
             OutputError: the folder cannot be written, or another listener has it.
+            Exception: a defect that one of its threads met; what is noted is kept.
         """
         quiet_library()
-        with only_run(Path(self._listen.folder), "listener") as folder, incoming(folder) as staging:
+        with only_run(Path(self._listen.folder).absolute(), "listener") as folder, incoming(folder) as staging:
             folder.chmod(0o700)
             state = State(folder / STATE_FILE)
             try:
                 self._run(folder, staging, state)
             finally:
                 state.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def _fail(self, error: Exception) -> None:
+        """Ends the listener loudly: one that no longer reads or sends must not go on taking studies."""
+        self._failure = self._failure or error
+        self._stopping.set()
 
     def _run(self, folder: Path, staging: Path, state: State) -> None:
         inbox = Inbox(folder, staging, state, self._site.keep, self._site.read)
         inbox.reconcile()
         state.recover()
-        senders = [Sender(self._site, self._site.peer(name), state) for name in self._site.destinations]
+        senders = [Sender(self._site, self._site.peer(n), state, folder, self._fail) for n in self._site.destinations]
         commitments = Commitments(self._site, state, lambda item: inbox.path_of(item).is_file())
         readings = Readings(self._site, inbox, state, self._worker, folder / RESULTS)
         with self._serving(inbox, commitments):
             threads = [
-                _Loop("reader", lambda now: self._read(readings, senders, now), self._stopping, _TICK_S),
-                _Loop("reports", commitments.report_due, self._stopping, 4 * _TICK_S),
-                _Loop("cleaner", lambda now: self._clean(inbox, folder, now), self._stopping, _CLEANING_S),
+                self._loop("reader", lambda now: self._read(readings, senders, now), _TICK_S),
+                self._loop("reports", commitments.report_due, 4 * _TICK_S),
+                self._loop("cleaner", lambda now: self._clean(inbox, folder, now), _CLEANING_S),
                 *senders,
             ]
             for thread in threads:
@@ -96,6 +105,9 @@ class Listener:
         for thread in threads:
             thread.join(GRACE_S)
         _log.info("stopped")
+
+    def _loop(self, name: str, action: Callable[[float], bool], pause_s: float) -> _Loop:
+        return _Loop(name, action, self._stopping, pause_s, self._fail)
 
     def _read(self, readings: Readings, senders: Sequence[Sender], now: float) -> bool:
         done = readings.read_next(now)
@@ -152,9 +164,16 @@ class Listener:
 class _Loop(threading.Thread):
     """Calls a function again and again until the listener stops; at once while it says that there is more to do."""
 
-    def __init__(self, name: str, action: Callable[[float], bool], stopping: threading.Event, pause_s: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        action: Callable[[float], bool],
+        stopping: threading.Event,
+        pause_s: float,
+        failed: Callable[[Exception], None],
+    ) -> None:
         super().__init__(name=name, daemon=True)
-        self._action, self._stopping, self._pause_s = action, stopping, pause_s
+        self._action, self._stopping, self._pause_s, self._failed = action, stopping, pause_s, failed
 
     def run(self) -> None:
         while not self._stopping.is_set():
@@ -165,6 +184,9 @@ class _Loop(threading.Thread):
                 _log.error("%s: %s", self.name, error.what)
             except OSError as error:
                 _log.error("%s: %s", self.name, error.strerror)
+            except Exception as error:  # noqa: BLE001 - a thread that ends unseen would leave studies lying for ever
+                self._failed(error)
+                return
             if not more:
                 self._stopping.wait(self._pause_s)
 

@@ -23,7 +23,7 @@ class Readings:
     """Reads one study after the other.
 
     Args:
-        results: folder for ``STUDY/CONTENT``, both hashed: another content of a study has another folder.
+        results: folder of the listener for ``STUDY/CONTENT``, both hashed: another content has another folder.
     """
 
     def __init__(self, site: Site, inbox: Inbox, state: State, worker: Worker, results: Path) -> None:
@@ -108,7 +108,7 @@ class Readings:
                 study_uid=header.study_uid,
                 series_uid=header.series_uid,
                 sop_class_uid=header.sop_class_uid,
-                path=str(path),
+                path=str(path.relative_to(self._results.parent)),
                 state=SendState.WAITING,
                 since=time.time(),
                 num_tries=0,

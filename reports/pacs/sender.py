@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tomoscribe.core.errors import OutputError, PeerError, TomoscribeError
@@ -28,11 +28,17 @@ _log = logging.getLogger(__name__)
 
 
 class Sender(threading.Thread):
-    """One thread for one destination, so that a dead one holds up nobody else."""
+    """One thread for one destination, so that a dead one holds up nobody else.
 
-    def __init__(self, site: Site, peer: Peer, state: State) -> None:
+    Args:
+        folder: of the listener, which the paths in the state are relative to.
+        failed: called with what nobody expected, before the thread ends.
+    """
+
+    def __init__(self, site: Site, peer: Peer, state: State, folder: Path, failed: Callable[[Exception], None]) -> None:
         super().__init__(name=f"sender {peer.name}", daemon=True)
         self._site, self._peer, self._state = site, peer, state
+        self._folder, self._failed = folder, failed
         self._client: PeerClient | None = None
         self._wake = threading.Event()
         self._stop_now = threading.Event()
@@ -54,6 +60,9 @@ class Sender(threading.Thread):
             except TomoscribeError as error:
                 _log.error("destination '%s': %s", self._peer.name, error.what)
                 busy = False
+            except Exception as error:  # noqa: BLE001 - a thread that ends unseen would leave results lying for ever
+                self._failed(error)
+                return
             if not busy:
                 self._wake.wait(_POLL_S)
                 self._wake.clear()
@@ -97,7 +106,7 @@ class Sender(threading.Thread):
         return [o for o in due if o.sop_uid not in held]
 
     def _send(self, items: Sequence[Outgoing]) -> None:
-        there = [o for o in items if Path(o.path).is_file()]
+        there = [o for o in items if self._path(o).is_file()]
         gone = [o.sop_uid for o in items if o not in there]
         if gone:
             self._state.set_outgoing(self._peer.name, gone, SendState.REFUSED, "the file is gone")
@@ -105,12 +114,15 @@ class Sender(threading.Thread):
         if there:
             self._audit(there)
             self._state.set_outgoing(self._peer.name, [o.sop_uid for o in there], SendState.SENDING)
-            self._open().send([Path(o.path) for o in there], self._told)
+            self._open().send([self._path(o) for o in there], self._told)
+
+    def _path(self, item: Outgoing) -> Path:
+        return self._folder / item.path
 
     def _audit(self, items: Sequence[Outgoing]) -> None:
         """One entry for each study, before anything of it leaves."""
         for study_uid in sorted({o.study_uid for o in items}):
-            paths = [Path(o.path) for o in items if o.study_uid == study_uid]
+            paths = [self._path(o) for o in items if o.study_uid == study_uid]
             record_transfer("tomoscribe listen", Event.SENT, paths[0], study_uid, self._peer.name, len(paths))
 
     def _told(self, sent: Sent) -> None:

@@ -99,7 +99,7 @@ class Received:
 
 @dataclass(frozen=True, kw_only=True)
 class Outgoing:
-    """One result on its way to one destination."""
+    """One result on its way to one destination; ``path`` is relative to the listener's folder."""
 
     destination: str
     sop_uid: str

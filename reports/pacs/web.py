@@ -109,7 +109,10 @@ class WebPeer:
         ]
 
     def _pages(self, page: Callable[[int], list[Any]], key: str) -> list[dict[str, Any]]:
-        """All rows with a valid UID under the key, page by page; each UID once."""
+        """All rows with a valid UID under the key, each UID once: pages until one brings nothing new.
+
+        A server may make its pages as short as it likes, and may not know offsets.
+        """
         rows: dict[str, dict[str, Any]] = {}
         offset = 0
         while True:
@@ -120,7 +123,7 @@ class WebPeer:
             offset += len(found)
             if len(rows) > MAX_ANSWERS:
                 raise garbage(self._peer.name, f"more than {MAX_ANSWERS} answers to one query")
-            if len(found) < _PAGE or len(rows) == before:
+            if len(rows) == before:
                 return list(rows.values())
 
     def fetch(self, wanted: Sequence[Instance], keep: Keep, folder: Path, max_object_bytes: int) -> None:

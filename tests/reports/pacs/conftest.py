@@ -370,7 +370,7 @@ def quiet(stage: str, fraction: float) -> None:
     """Progress nobody watches."""
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 120.0) -> Any:
     """The condition's first true value; fails after some seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

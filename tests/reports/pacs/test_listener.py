@@ -15,6 +15,7 @@ import pytest
 from tomoscribe.core.errors import ConfigError, OutputError, PeerError
 from tomoscribe.core.uids import derive_uid
 from tomoscribe.reports.export import open_results
+from tomoscribe.reports.pacs import reading
 from tomoscribe.reports.pacs.errors import RefusedByPeerError
 from tomoscribe.reports.pacs.peers import open_peer
 from tomoscribe.reports.pacs.push import push_files
@@ -278,3 +279,58 @@ def test_uids_that_would_leave_the_folder(make_station: MakeStation, study_folde
     assert statuses[-1] == 0x0000
     assert all(s is None or s >= 0xA900 or s in (0x0106, 0x0117) for s in statuses[:-1])
     assert len(list(station.folder.rglob("*.dcm"))) == 1
+
+
+def test_a_passing_trouble_is_tried_again_and_a_lasting_one_is_given_up(
+    make_station: MakeStation, study_folder: Path, tools: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_RETRY_S", 0.1)
+    station = make_station(read={"num_tries": 3})
+    station.worker.answer = Answer(problem="no memory left", is_passing=True)
+    _push(station, study_folder, tools)
+    tools.wait_until(lambda: station.states() == ["failed"])
+    assert len(station.worker.jobs) == 3
+    station.worker.answer = None
+    station.stop()
+    db = sqlite3.connect(station.folder / "state.sqlite")
+    db.execute("UPDATE study SET state = 'reading', num_tries = 1, read_digest = NULL")
+    db.commit()
+    db.close()
+    station.start()
+    tools.wait_until(station.all_sent)
+    assert len(station.worker.jobs) == 4
+
+
+def test_a_listener_that_can_no_longer_read_ends_instead_of_taking_studies(
+    make_station: MakeStation, study_folder: Path, tools: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = make_station()
+    monkeypatch.setattr(station.worker, "read", lambda job: 1 / 0)
+    _push(station, study_folder, tools)
+    tools.wait_until(lambda: station.error is not None)
+    assert isinstance(station.error, ZeroDivisionError)
+    with pytest.raises(PeerError):
+        open_peer(station.site, station.peer).echo()
+
+
+@pytest.mark.parametrize("character_set", ["GB18030", "GBK"])
+def test_results_in_the_character_set_of_the_site(
+    make_station: MakeStation, orthanc: Any, study_folder: Path, tools: Any, tmp_path: Path, character_set: str
+) -> None:
+    station = make_station(character_set=character_set)
+    _push(station, study_folder, tools)
+    tools.wait_until(station.all_sent)
+    (job,) = station.worker.jobs
+    there = {r[0]: station.folder / r[1] for r in station.rows("SELECT sop_uid, path FROM outgoing")}
+    assert orthanc.sop_uids() == sorted(there)
+    for path in there.values():
+        ds = pydicom.dcmread(path)
+        assert ds.SpecificCharacterSet == character_set
+        assert ds.PatientName == "PHANTOM^CHEST=幻影^胸"
+        if ds.Modality in ("SR", "SEG"):
+            name = f"{ds.Modality.lower()}.dcm"
+            if path.name == name:
+                shutil.copy(path, tmp_path / name)
+    ours, sent = open_results(job.out).report, open_results(tmp_path).report
+    assert [s.text for s in sent.statements] == [s.text for s in ours.statements]
+    assert sent.findings == ours.findings

@@ -118,7 +118,7 @@ def test_study_to_listener_to_pacs_and_back_with_a_cut_and_a_restart(
     orthanc.post("/modalities/listener/store", {"Resources": orthanc.get("/studies"), "Synchronous": True})
     orthanc.stop(kill=True)
     results = tmp_path / "station" / "results"
-    tools.wait_until(lambda: list(results.glob("*/*/report.json")), 300)
+    tools.wait_until(lambda: list(results.glob("*/[!.]*/report.json")), 300)
     orthanc.start()
     num_results = len(list(results.rglob("*.dcm")))
     tools.wait_until(lambda: len(orthanc.sop_uids(study_uid)) == 65 + num_results, 120)
@@ -130,7 +130,7 @@ def test_study_to_listener_to_pacs_and_back_with_a_cut_and_a_restart(
     assert pulled.returncode == 0, pulled.stderr
     assert f"{65 + num_results} objects fetched" in pulled.stdout
     back = _opened(tmp_path / "back", tmp_path / "opened")
-    (written,) = results.glob("*/*/report.json")
+    (written,) = results.glob("*/[!.]*/report.json")
     there = reading_from_json(written.read_text(encoding="utf-8")).report
     assert [s.text for s in back.statements] == [s.text for s in there.statements]
     assert len(back.statements) > 10
