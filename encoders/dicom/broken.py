@@ -12,7 +12,7 @@ BROKEN_FILE = (
 )  # fmt: skip
 """What pydicom raises on a damaged file."""
 BROKEN_ELEMENT = (
-    BytesLengthException, ValueError, KeyError, AttributeError, TypeError, OverflowError, struct.error,
+    BytesLengthException, ValueError, LookupError, AttributeError, TypeError, OverflowError, struct.error,
     NotImplementedError,
 )  # fmt: skip
 """What pydicom raises when the value of one element cannot be converted."""

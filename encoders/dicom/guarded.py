@@ -16,6 +16,7 @@ from typing import NamedTuple
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from tomoscribe.encoders.dicom.broken import BROKEN_FILE
 from tomoscribe.encoders.dicom.guard import Guard, Want, wire
 from tomoscribe.encoders.dicom.guard.dataset import SEQUENCE_TAGS, data_set
 from tomoscribe.encoders.dicom.guard.preamble import KINDS
@@ -111,4 +112,7 @@ def _unpacked(path: Path, answer: bytes) -> GuardedHeader | HeaderError:
     facts, meta, elements = wire.unpack_header(answer)
     if facts.flags & wire.CUT:
         return HeaderError(Outcome.DAMAGED, "the file ends or breaks off in the middle of its header")
-    return GuardedHeader(path, facts, data_set(facts, meta, elements))
+    try:
+        return GuardedHeader(path, facts, data_set(facts, meta, elements))
+    except BROKEN_FILE:
+        return HeaderError(Outcome.DAMAGED, "its values cannot be made sense of")

@@ -183,6 +183,7 @@ def _opened(path: Path) -> ScanIndex:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     database = sqlite3.connect(path, timeout=_WAIT_S, check_same_thread=False)
     try:
+        database.execute("PRAGMA synchronous = OFF")  # losing it in a power cut costs one scan, waiting costs every one
         with database:
             for table in _TABLES:
                 database.execute(table)

@@ -19,6 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from tomoscribe.encoders.dicom.codestream import stated_size
 from tomoscribe.encoders.dicom.guard import wire
 from tomoscribe.encoders.dicom.guarded import GuardedHeader, HeaderError, Outcome, header_guard, read_header
 
@@ -26,6 +27,7 @@ MAX_EXPANSION = 2
 """Compressed pixels may take this many times their decoded size (noise grows by a few percent), plus some slack."""
 _SLACK_BYTES = 1 << 20
 _PIECE = 1 << 20
+_CODESTREAM_HEAD = 1 << 16
 _ITEM, _END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 _FLOAT_VRS = {0x7FE00008: "OF", 0x7FE00009: "OD"}
 _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -76,6 +78,7 @@ def pixel_value(header: GuardedHeader) -> bytes:
     with opened(header) as file:
         if facts.pixels_length < 0:
             spans = fragments(header, file)
+            check_codestreams(header, file, spans)
             start, end = facts.pixels_at, (spans[-1][0] + spans[-1][1]) if spans else facts.pixels_at
         else:
             start, end = facts.pixels_at, facts.pixels_at + min(facts.pixels_length, described_bytes(header.ds))
@@ -110,6 +113,28 @@ def fragments(header: GuardedHeader, file: BinaryIO) -> list[tuple[int, int]]:
         if room < 0 or len(out) >= limits.sequence_items:
             raise HeaderError(Outcome.REFUSED, "its compressed pixels are larger than the header describes")
         out.append((position - length, length))
+
+
+def check_codestreams(header: GuardedHeader, file: BinaryIO, spans: list[tuple[int, int]]) -> None:
+    """Holds what each compressed frame says of its own size against the header, before a decoder believes it.
+
+    Args:
+        spans: as ``fragments`` gives them.
+
+    Raises:
+        HeaderError: a codestream states more samples than a frame of the header has.
+    """
+    rows, columns = _whole(header.ds, "Rows"), _whole(header.ds, "Columns")
+    described = rows * columns * max(1, _whole(header.ds, "SamplesPerPixel"))
+    for position, length in spans[1:]:
+        file.seek(position)
+        found = stated_size(file.read(min(length, _CODESTREAM_HEAD)))
+        if found is not None and found.samples > described:
+            raise HeaderError(
+                Outcome.REFUSED,
+                f"its compressed pixels are {found.rows} x {found.columns} x {found.components}, "
+                f"the header describes {rows} x {columns}",
+            )
 
 
 def described_bytes(ds: Dataset) -> int:

@@ -98,7 +98,8 @@ def _judge_all(survey: Survey, index: NoIndex) -> list[_Judged]:
             verdicts[key] = _remembered(series, copies, group)
         judged += earlier[0]
         survey.counts["copy"] += earlier[1]
-    index.remember(survey.folders, verdicts)
+    if (folders := survey.changed_folders()) or verdicts:
+        index.remember(folders, verdicts)
     return judged
 
 

@@ -63,11 +63,11 @@ class Survey:
         self.programs: Counter[int] = Counter()
         self.directories: list[Path] = []
         self.zip_notes: Counter[str] = Counter()
-        self.folders: dict[str, dict[bytes, Known]] = {}
         self.num_looked_at = 0
         self._zips: list[Path] = []
         self._temporary: set[str] = set()
         self._remembered: dict[str, dict[bytes, Known]] = {}
+        self._folders: dict[str, dict[bytes, Known]] = {}
 
     def take(self, found: Inventory) -> None:
         """Sorts in all files of an inventory, and those of the zips among them."""
@@ -86,6 +86,10 @@ class Survey:
         """What the DICOMDIRs claim against what is there."""
         others = {path for group in self.groups.values() for path in group.paths}
         return tuple(dict.fromkeys(note for path in self.directories for note in compare(path, others).notes()))
+
+    def changed_folders(self) -> dict[str, dict[bytes, Known]]:
+        """What the index should keep of the folders in which anything is new, changed or gone."""
+        return {folder: files for folder, files in self._folders.items() if files != self._remembered.get(folder)}
 
     def slices_of(self, group: Group) -> list[SliceHeader]:
         """All slices of a series; files that are known but were not read in this scan are read now."""
@@ -152,7 +156,7 @@ class Survey:
         """One file, known of old or read now, to where it belongs."""
         folder, name = os.path.split(path)
         if folder not in self._temporary and is_settled(known.mtime_ns):
-            self.folders.setdefault(folder, {})[self.index.hash(os.fsencode(name))] = known
+            self._folders.setdefault(folder, {})[self.index.hash(os.fsencode(name))] = known
         if known.program:
             self.programs[known.program] += 1
         if known.kind == IMAGE:

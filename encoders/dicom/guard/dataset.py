@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from pydicom.charset import convert_encodings, default_encoding
+from pydicom.charset import convert_encodings, default_encoding, python_encoding
 from pydicom.datadict import DicomDictionary, dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -21,6 +21,8 @@ from tomoscribe.encoders.dicom.guard.walk import NO_VR, Element
 
 SEQUENCE_TAGS = frozenset(tag for tag, entry in DicomDictionary.items() if entry[0] == "SQ")
 """Tags of the standard's sequences: what the guard must know of implicit VR."""
+_ENCODINGS = frozenset(python_encoding.values())
+"""Those of DICOM's terms; pydicom would take the name of any codec of Python, those that are no text among them."""
 _ITEM_START = b"\xfe\xff\x00\xe0"
 _CHARACTER_SET = 0x00080005
 _tag = functools.lru_cache(maxsize=8192)(BaseTag)
@@ -49,9 +51,10 @@ def _encodings(value: bytes) -> Any:
     """Python's names of a Specific Character Set; the default where it names none that there is."""
     words = value.decode("ascii", "replace").strip("\0 ").split("\\")
     try:
-        return convert_encodings([word.strip() for word in words])
-    except LookupError:
+        names = convert_encodings([word.strip() for word in words])
+    except (LookupError, ValueError):
         return default_encoding
+    return names if _ENCODINGS.issuperset(names) else default_encoding
 
 
 def _elements(elements: list[Element], implicit: bool, little: bool, encoding: Any) -> dict[BaseTag, Any]:

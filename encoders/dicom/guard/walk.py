@@ -215,7 +215,7 @@ class Walker:
         items: list[list[Element]] = []
         try:
             self._items(position, position + length, order.within(vr), depth + 1, items)
-        except Broken:
+        except (Broken, Cut):
             return
         out.append((tag, b"SQ", items))
 
@@ -260,6 +260,8 @@ class Walker:
             position = position if stop is None else stop
             if out is not None and item is not None:
                 out.append(item)
+        if end is not None and position > end:
+            raise Broken("an item reaches beyond its sequence")
         return position
 
     def _item_order(self, position: int, stop: int | None, order: _Order) -> _Order:
