@@ -37,6 +37,8 @@ CHINESE: dict[str, str] = {
     "Radiology report": "影像检查报告",
     "To the report": "转到报告正文",
     "Status: {status}.": "报告状态：{status}。",
+    "English": "英文",
+    "Chinese": "中文",
     "Verified by {name}": "审核签名：{name}",
     "Text for signature: {language}": "签署文本：{language}",
     "Signed text: {language}": "已签署文本：{language}",
@@ -168,6 +170,8 @@ CHINESE: dict[str, str] = {
 }
 """English words of a label to the Chinese ones."""
 
+LANGUAGES = {"en": "English", "zh": "Chinese"}
+"""Labels of the languages."""
 TERMS_CHINESE: dict[Code, str] = {
     terms.MEAN_ATTENUATION: "平均CT值",
     terms.LAA_950: "低于-950 HU的低衰减区",
@@ -204,6 +208,10 @@ class Labels:
     def __call__(self, english: str) -> str:
         """The label in this language; words that are no label of ours (a series' description) stay as they are."""
         return self.words.get(english, english)
+
+    def language_name(self, code: str) -> str:
+        """What this language calls a language."""
+        return self(LANGUAGES[code])
 
     def term(self, code: Code) -> str:
         """What a table calls a coded term."""

@@ -146,7 +146,7 @@ def _sections(report: Report, cards: Mapping[str, Card], labels: Labels) -> list
 
 def _signed_words(report: Report, labels: Labels) -> str:
     words = labels("Signed text: {language}" if report.is_signed else "Text for signature: {language}")
-    return words.format(language=labels.language.name)
+    return words.format(language=labels.language_name(report.language))
 
 
 def _translation(report: Report, cards: Mapping[str, Card], labels: Labels) -> dict[str, Any] | None:
@@ -158,7 +158,7 @@ def _translation(report: Report, cards: Mapping[str, Card], labels: Labels) -> d
     words = own("Translation: {language}. Not the signed text; where the two differ, the {signed} text holds.")
     return {
         "language": second.language,
-        "words": words.format(language=own.language.name, signed=labels.language.name),
+        "words": words.format(language=own.language_name(second.language), signed=own.language_name(report.language)),
         "sections": _sections(second, cards, own),
         "warnings": second.warnings,
     }

@@ -143,7 +143,6 @@ TEXTS: dict[str, str] = {
 
 CHINESE = Language(
     code="zh",
-    name="中文",
     phrases=PHRASES_ZH,
     texts=TEXTS,
     entities=ENTITIES,

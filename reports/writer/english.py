@@ -108,7 +108,6 @@ def _same(note: str) -> str:
 
 ENGLISH = Language(
     code="en",
-    name="English",
     phrases=PHRASES,
     texts=TEXTS,
     entities=ENTITIES,

@@ -20,7 +20,6 @@ class Language:
 
     Args:
         code: ISO 639-1, as in ``Report.language``.
-        name: of the language, in itself.
         phrases: key to phrasings with slots in braces; the first is the writer's own.
         texts: key to the one wording of what has no variety: places, header facts, joints between phrases.
         entities, sites, densities, quantities: words of the coded terms.
@@ -35,7 +34,6 @@ class Language:
     """
 
     code: str
-    name: str
     phrases: Mapping[str, tuple[str, ...]]
     texts: Mapping[str, str]
     entities: Mapping[Code, str]
