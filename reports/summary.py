@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from tomoscribe.core import Presence, Reading, SectionName
+from tomoscribe.reports.labels import labels_of
 
 
 def summary_lines(reading: Reading) -> list[str]:
     """Impression, number of findings, warnings, time and memory."""
     report = reading.report
-    lines = [f"WARNING: {w}" for w in report.warnings]
+    label = labels_of(report.language)
+    lines = [f"{label('WARNING')}: {w}" for w in report.warnings]
     impression = report.section(SectionName.IMPRESSION)
     if impression is not None:
-        lines += ["IMPRESSION", *(f"  {s.text}" for s in impression.statements)]
+        lines += [label("Impression").upper(), *(f"  {s.text}" for s in impression.statements)]
     present = sum(f.presence is Presence.PRESENT for f in report.findings)
     uncertain = sum(f.presence is Presence.UNCERTAIN for f in report.findings)
-    lines.append(f"{present} findings present, {uncertain} on the review list. Draft; not a medical device.")
+    counted = label("{present} findings present, {uncertain} on the review list. Draft; not a medical device.")
+    lines.append(counted.format(present=present, uncertain=uncertain))
     timing = report.provenance.timing
     if timing.seconds:
         total = sum(s for _, s in timing.seconds)

@@ -174,7 +174,7 @@ def _chunk(stream: Sequence[Token], n: int) -> range:
 
 def _part_claims(part: list[Token], *, largest: bool) -> Claims:
     claims = Claims()
-    claims.unknown += [t.text for t in part if t.kind in (None, Kind.CONFIRMED)]
+    claims.unknown += [t.text for t in part if t.kind in (None, Kind.CONFIRMED, Kind.REFUSED)]
     claims.dates += [d for t in part for d in t.dates]
     claims.looked += [t.text for t in part if Tag.SEEING in t.tags]
     nodes = _nodes([t for t in part if t.kind not in (Kind.NEUTRAL, None)])

@@ -63,6 +63,8 @@ class Kind(StrEnum):
     OPEN = "open"
     CLOSE = "close"
     STOP = "stop"
+    REFUSED = "refused"
+    """Not understood, and listed only so that its parts are not read instead."""
     CLASSIFIER = "classifier"
     """A measure word (枚, 个) that makes the number before it a count."""
 

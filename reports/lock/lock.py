@@ -182,7 +182,7 @@ class _Check:
 
 
 def _of_translation(check: _Check, report: Report, second: Report) -> tuple[Objection, ...]:
-    own = (replace(o, words=f"in the translation: {o.words}") for o in check.objections())
+    own = (replace(o, index=None, words=f"in the translation: {o.words}") for o in check.objections())
     apart = (
         Objection(
             section=SectionName(d.section),

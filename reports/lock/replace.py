@@ -8,6 +8,7 @@ from dataclasses import replace
 from tomoscribe.core import Report, Section, SectionName, Source, Statement, Study
 from tomoscribe.reports.lock.lock import EvidenceLock
 from tomoscribe.reports.lock.objection import Objection
+from tomoscribe.reports.writer.translation import renewed
 
 
 def lock_report(report: Report, fallback: Report, study: Study) -> Report:
@@ -20,8 +21,13 @@ def lock_report(report: Report, fallback: Report, study: Study) -> Report:
 
     Returns:
         A report to which the lock has no objection unless a clinician's sentence causes one. A replacement holds the
-        refused sentence in ``replaces`` and the reason in ``objection``.
+        refused sentence in ``replaces`` and the reason in ``objection``. A translation is made again from the result.
     """
+    locked = _locked(replace(report, translation=None), fallback, study)
+    return renewed(replace(locked, translation=report.translation), study)
+
+
+def _locked(report: Report, fallback: Report, study: Study) -> Report:
     objections = EvidenceLock(study).check(report)
     if not objections:
         return report
