@@ -29,7 +29,7 @@ from tomoscribe.core import (
     terms,
 )
 from tomoscribe.reports.lock import EvidenceLock
-from tomoscribe.reports.writer import write_report
+from tomoscribe.reports.writer import CODES, write_report
 
 PROVENANCE = Provenance(version="0", model="test")
 REGION = Region(center_mm=(0, 0, 0), box_min_mm=(-1, -1, -1), box_max_mm=(1, 1, 1))
@@ -111,6 +111,61 @@ def test_sections_stand_in_their_order_and_header_facts_are_told():
         "intravenous contrast given."
     ]
     assert _texts(report, SectionName.COMPARISON) == ["None available."]
+
+
+def test_a_nodule_is_told_in_chinese_with_all_it_was_measured_at():
+    report = _write((_nodule(),), language="zh")
+    assert report.language == "zh"
+    assert _texts(report, SectionName.FINDINGS) == [
+        "左肺实性结节，肺叶未确定：长径×短径 14 mm×11 mm，平均直径13 mm，体积850 mm³，平均CT值-25 HU（序列3，图像45）。"
+    ]
+    assert _texts(report, SectionName.IMPRESSION) == ["左肺实性结节：长径×短径 14 mm×11 mm（序列3，图像45）。"]
+    assert _texts(report, SectionName.RECOMMENDATION) == ["本版本不作指南分级；随访由放射科医师决定。"]
+    assert _texts(report, SectionName.TECHNIQUE) == [
+        "序列3：CT，300幅图像，层厚1.25 mm，重建卷积核B30f，管电压120 kVp，CTDIvol 不详，已使用静脉对比剂。"
+    ]
+    assert _texts(report, SectionName.NOT_ASSESSED)[0].startswith("未评估：肺栓塞、气胸、主动脉夹层、淋巴结")
+
+
+@pytest.mark.parametrize(
+    ("direction", "prior", "text"),
+    [
+        (Direction.INCREASED, 10.1, "与2023-01-05比较，左肺结节长径由10 mm增大至14 mm（+42%）。"),
+        (Direction.DECREASED, 20.0, "与2023-01-05比较，左肺结节长径由20 mm缩小至14 mm（-29%）。"),
+        (Direction.NEW, 0.0, "较2023-01-05新发：左肺结节。"),
+        (Direction.STABLE, 14.0, "与2023-01-05比较，左肺结节长径在重复性范围内无变化：原14 mm，现14 mm。"),
+        (Direction.NOT_COMPARABLE, 14.0, "左肺结节长径无法与2023-01-05比较，原因：重建卷积核不同。"),
+    ],
+)
+def test_changes_in_chinese(direction, prior, text):
+    reason = "the kernels differ" if direction is Direction.NOT_COMPARABLE else None
+    change = Change(
+        measurement=terms.LONG_AXIS, prior_value=prior, prior_date="2023-01-05", direction=direction, reason=reason
+    )
+    assert _texts(_write((_nodule(change=change),), language="zh"), SectionName.FINDINGS)[1] == text
+
+
+def test_lobes_counts_suspicions_and_children_in_chinese():
+    lobe = _nodule("l", Laterality.RIGHT, site=terms.RIGHT_UPPER_LOBE, attributes=())
+    effusion = Finding(
+        tracking_uid="e",
+        type=terms.PLEURAL_EFFUSION,
+        site=terms.PLEURA,
+        laterality=Laterality.RIGHT,
+        presence=Presence.UNCERTAIN,
+        probability=0.416,
+        provenance=PROVENANCE,
+        note="seen by a network that was trained on generated patients only",
+    )
+    report = _write((_nodule(), lobe, effusion), language="zh")
+    texts = _texts(report, SectionName.FINDINGS)
+    assert texts[0] == "结节共2枚：右肺1枚，左肺1枚。"
+    assert texts[2].startswith("右肺结节，位于右肺上叶：长径×短径 14 mm×11 mm")
+    assert _texts(report, SectionName.REVIEW_LIST) == [
+        "可疑右侧胸腔积液，供复核（概率42%）；由仅以合成病例训练的网络提示。"
+    ]
+    child = _write((_nodule(),), replace(STUDY, age_years=9.0), language="zh")
+    assert _texts(child, SectionName.NOT_ASSESSED)[0] == "左肺结节：未评估（患者未满18岁，本版本仅用于成人）。"
 
 
 def test_change_is_told_with_both_values_the_date_and_the_percentage():
@@ -313,5 +368,6 @@ def test_every_kind_of_finding_in_every_rating_is_told_without_an_objection(type
                 region=REGION,
                 note=note,
             )
-            _write((finding,))
-            _write((finding,), phrasing_seed=3)
+            for language in CODES:
+                _write((finding,), language=language)
+                _write((finding,), language=language, phrasing_seed=3)
