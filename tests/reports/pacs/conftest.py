@@ -343,8 +343,12 @@ class DroppingProxy:
             while True:
                 client, _ = self._server.accept()
                 self.num_connections += 1
+                try:
+                    server = socket.create_connection(("127.0.0.1", self._target))
+                except OSError:
+                    client.close()
+                    continue
                 limit = self.cuts.pop(0) if self.cuts else None
-                server = socket.create_connection(("127.0.0.1", self._target))
                 threading.Thread(target=self._pump, args=(client, server, limit), daemon=True).start()
                 threading.Thread(target=self._pump, args=(server, client, None), daemon=True).start()
 

@@ -90,7 +90,7 @@ def _opened(pulled: Path, folder: Path) -> Any:
         found.setdefault(ds.Modality, []).append((path, ds))
     ((sr_path, sr),) = found["SR"]
     assert sr.VerificationFlag == "UNVERIFIED"
-    (seg_path,) = [path for path, ds in found["SEG"] if str(ds.SOPInstanceUID) in sr_references(sr)]
+    (seg_path,) = [path for path, ds in found["SEG"] if ds.SOPInstanceUID in {r.uid for r in sr_references(sr)}]
     folder.mkdir()
     shutil.copy(sr_path, folder / "sr.dcm")
     shutil.copy(seg_path, folder / "seg.dcm")
