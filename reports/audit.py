@@ -152,12 +152,13 @@ def default_folder(environment: Mapping[str, str], system: str) -> PurePath:
 def patient_of(series: Sequence[Series]) -> PatientRef:
     """Whose images these are, from the header of the first file that can be read."""
     from tomoscribe.encoders.dicom import read_headers
+    from tomoscribe.encoders.dicom.verbatim import record_of
 
     for one in series:
         with contextlib.suppress(InputError):
             for ds in read_headers(replace(one, files=one.files[:1], frames=one.frames[:1])):
-                issuer = ds.get("IssuerOfPatientID")
-                return PatientRef(patient_id=str(ds.get("PatientID") or "") or None, issuer=str(issuer or "") or None)
+                record = record_of(ds)
+                return PatientRef(patient_id=record.text("PatientID"), issuer=record.text("IssuerOfPatientID"))
     return PatientRef(patient_id=None)
 
 
