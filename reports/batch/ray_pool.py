@@ -148,7 +148,6 @@ def require_ray() -> None:
 def _connected(options: RayOptions, threads: int) -> Any:
     """Ray, connected; it reports nothing to anyone outside and prints nothing of what the actors say."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", str(PATIENCE_S))
     import ray
 
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}

@@ -96,7 +96,7 @@ def run_batch(
         InputError: the export is absent or holds nothing.
         OutputError: the folder is another run's, another run is at work in it, or it cannot be written.
     """
-    folder = RunFolder(out)
+    folder = RunFolder(out.resolve())
     folder.make(export)
     with RunLock(folder.lock):
         folder.claim(export, settings)
@@ -175,7 +175,7 @@ class _Run:
         """Scans and queues a study again; sets it aside when that was tried often enough, or it is gone."""
         now_there = rescan(task)
         if now_there is not None and task.attempt < MAX_ATTEMPTS:
-            fresh = task_of(now_there, attempt=task.attempt + 1)
+            fresh = task_of(now_there, self._folder.unpacked, attempt=task.attempt + 1)
             self._todo.append(dataclasses.replace(fresh, replaces=task.replaces))
             return
         reason = "its files are gone" if now_there is None else f"tried {MAX_ATTEMPTS} times: {why}"

@@ -1,20 +1,18 @@
 """An export -> its studies: loose files, zips anywhere below it, a DICOMDIR's folder; mixed patients.
 
-Zips are unpacked below the output folder, where the next run clears away what a killed one left. A study that lies
-in several places is put together from all of them, so that no part of it is read for the whole.
+Zips are unpacked below the output folder, where the next run clears away what a killed one left.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import zipfile
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 from tomoscribe.core import Study
@@ -22,9 +20,9 @@ from tomoscribe.core.errors import InputError
 from tomoscribe.encoders.dicom import scan
 from tomoscribe.findings.measured import Progress
 from tomoscribe.reports.batch.journal import unwritable
-from tomoscribe.reports.batch.records import StudyTask, folder_name, reason_of
+from tomoscribe.reports.batch.records import StudyTask
 
-ELSEWHERE = "earlier studies of this patient lie in another archive of the export and were not used for comparison"
+DAMAGED = "the zip is cut off or damaged. copy or export it again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +58,7 @@ def scan_export(export: Path, unpacked: Path, progress: Progress | None = None) 
 
     Args:
         export: a folder, a zip, a DICOMDIR or a file.
-        unpacked: an empty folder for the contents of zips and for studies that lie in several places.
+        unpacked: an empty folder for the contents of zips.
 
     Raises:
         InputError: the export is absent, or nothing in it can be used.
@@ -68,40 +66,37 @@ def scan_export(export: Path, unpacked: Path, progress: Progress | None = None) 
     """
     root = export.parent if export.is_file() and export.name.upper() == "DICOMDIR" else export
     zips = _zips(root)
-    sources: list[list[Study]] = []
-    broken: list[Archive] = []
-    failure: InputError | None = None
-    if root not in zips:
-        try:
-            sources.append(_alone(scan(root, progress=progress)))
-        except InputError as error:
-            failure = error
-    for number, path in enumerate(zips, start=1):
-        try:
-            sources.append(_in_zip(path, unpacked / f"{number:05d}", progress))
-        except InputError as error:
-            if path.suffix.lower() == ".zip":
-                broken.append(_broken(number, path, error))
-    if not sources and not broken:
-        raise failure or InputError("no DICOM images found", where=export.name, remedy="name a folder with studies")
-    studies = _merged(_linked(sources), unpacked / "merged")
-    return ExportScan(tasks=tuple(task_of(s) for s in studies), archives=tuple(broken))
+    refused = {p: DAMAGED for p in zips if not zipfile.is_zipfile(p)}
+
+    def note(path: Path, reason: str) -> None:
+        if path in zips:
+            refused.setdefault(path, reason)
+
+    studies: list[Study] = []
+    try:
+        with _unpacking_to(unpacked):
+            studies = _alone(scan(root, progress=progress, problem=note))
+    except InputError:
+        if not refused:
+            raise
+    archives = [_broken(n, p, refused[p]) for n, p in enumerate(zips, start=1) if p in refused]
+    return ExportScan(tasks=tuple(task_of(s, unpacked) for s in studies), archives=tuple(archives))
 
 
-def _broken(number: int, path: Path, error: InputError) -> Archive:
+def _broken(number: int, path: Path, reason: str) -> Archive:
     size, modified = _size_and_time(path)
     mark = sha256(f"{path.name}\x1f{size}\x1f{modified}".encode()).hexdigest()
-    return Archive(number=number, mark=mark, name=path.name, reason=reason_of(error))
+    return Archive(number=number, mark=mark, name=path.name, reason=reason)
 
 
-def task_of(study: Study, *, attempt: int = 1) -> StudyTask:
+def task_of(study: Study, unpacked: Path | None = None, *, attempt: int = 1) -> StudyTask:
     """The task to read a study, with its files as they are on disk now.
 
-    The fingerprint is over sizes and times of the files, not over where they lie: an unpacked file has the time of its
-    zip, so that a second run knows it again.
+    The fingerprint is over sizes and times of the files; over the content of those that were unpacked just now, whose
+    times mean nothing.
     """
     files = [(path, *_size_and_time(path)) for path in sorted({f for s in study.series for f in s.files})]
-    marks = sorted(f"{size} {modified}" for _, size, modified in files)
+    marks = sorted(f"{size} {_content(path) if unpacked in path.parents else when}" for path, size, when in files)
     return StudyTask(
         study=study,
         fingerprint=sha256("\n".join(marks).encode()).hexdigest(),
@@ -109,6 +104,14 @@ def task_of(study: Study, *, attempt: int = 1) -> StudyTask:
         folders=tuple((f, _size_and_time(f)[1]) for f in sorted({path.parent for path, _, _ in files})),
         attempt=attempt,
     )
+
+
+def _content(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return "gone"
 
 
 def has_changed(task: StudyTask) -> bool:
@@ -179,18 +182,6 @@ def _unpacking_to(folder: Path) -> Iterator[None]:
         tempfile.tempdir = before
 
 
-def _in_zip(path: Path, place: Path, progress: Progress | None) -> list[Study]:
-    """The studies of a zip, unpacked below ``place`` under the time of the zip."""
-    if not zipfile.is_zipfile(path):
-        raise InputError("the zip is cut off or damaged", where=path.name, remedy="copy or export it again")
-    with _unpacking_to(place):
-        studies = scan(path, progress=progress)
-        modified = path.stat().st_mtime_ns
-        for file in {f for study in studies for s in study.series for f in s.files}:
-            os.utime(file, ns=(modified, modified))
-    return _alone(studies)
-
-
 def _alone(studies: Sequence[Study]) -> list[Study]:
     """The studies without warnings of other studies' files.
 
@@ -217,42 +208,3 @@ def _by_itself(study: Study, shared: set[str], owners: Mapping[Path, set[str]]) 
     alone = scan(folder)[0]
     kept = tuple(w for w in study.warnings if w not in shared)
     return replace(study, warnings=alone.warnings + tuple(w for w in kept if w not in alone.warnings))
-
-
-def _merged(studies: Sequence[Study], place: Path) -> list[Study]:
-    """One study for each UID; files of one that lies in several sources are brought together and scanned as one."""
-    times = Counter(s.study_uid for s in studies)
-    out: list[Study] = []
-    for study in studies:
-        if times[study.study_uid] == 1:
-            out.append(study)
-        elif study.study_uid not in {s.study_uid for s in out}:
-            parts = [s for s in studies if s.study_uid == study.study_uid]
-            out.append(_together(parts, place / folder_name(study.study_uid)))
-    return out
-
-
-def _together(parts: Sequence[Study], folder: Path) -> Study:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        files = sorted({f for part in parts for s in part.series for f in s.files})
-        for number, path in enumerate(files):
-            shutil.copy2(path, folder / f"{number:06d}_{path.name}")
-    except OSError as error:
-        raise unwritable(error) from error
-    return replace(scan(folder)[0], priors=parts[0].priors)
-
-
-def _linked(sources: Sequence[Sequence[Study]]) -> list[Study]:
-    """All studies, with a warning where an earlier one of the same patient lies in another source: it is no prior."""
-    places: dict[str, set[tuple[int, str]]] = defaultdict(set)
-    for number, studies in enumerate(sources):
-        for study in studies:
-            places[study.patient_key].add((number, study.date or "9999"))
-    out = []
-    for number, studies in enumerate(sources):
-        for study in studies:
-            others = places[study.patient_key]
-            missed = any(n != number and date < (study.date or "") for n, date in others)
-            out.append(replace(study, warnings=(*study.warnings, ELSEWHERE)) if missed else study)
-    return out

@@ -18,7 +18,7 @@ from tomoscribe.reports.batch.folder import RunFolder, Settings, write_atomicall
 from tomoscribe.reports.batch.journal import Journal, read_journal
 from tomoscribe.reports.batch.records import folder_name, reason_of
 from tomoscribe.reports.batch.run_lock import RunLock
-from tomoscribe.reports.batch.sources import ELSEWHERE, has_changed, scan_export, task_of
+from tomoscribe.reports.batch.sources import has_changed, scan_export, task_of
 from tomoscribe.validation.batch_trial.export import write_study, zipped
 
 HOLD = (
@@ -185,7 +185,7 @@ def test_an_export_of_folders_and_zips(mixed_export: Path, tmp_path: Path) -> No
     assert "damaged" in found.archives[0].reason
     by_date = {t.study.date: t.study for t in found.tasks}
     assert sorted(by_date) == ["2026-01-01", "2026-02-02", "2026-03-03"]
-    assert ELSEWHERE in by_date["2026-02-02"].warnings
+    assert [p.date for p in by_date["2026-02-02"].priors] == ["2026-01-01"]
     whole = by_date["2026-03-03"].series[0]
     assert whole.verdict == "accepted"
     assert whole.shape is not None

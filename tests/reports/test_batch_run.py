@@ -150,16 +150,21 @@ def test_a_cluster_that_loses_a_node_loses_no_study(reference: BatchResult, expo
     from ray.cluster_utils import Cluster
 
     out = work / "cluster"
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": STORE_BYTES})
-    doomed = [cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)]
+    store = {"object_store_memory": STORE_BYTES}
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, **store})
+    doomed = []
+
+    def start() -> RayPool:
+        pool = RayPool(_config(out), RayOptions(address=cluster.address))
+        doomed.append(cluster.add_node(num_cpus=1, **store))
+        return pool
 
     def lose_a_node(standing: Standing) -> None:
-        if standing.done and doomed:
+        if standing.done == 2 and doomed:
             cluster.remove_node(doomed.pop(), allow_graceful=False)
 
     try:
-        options = RayOptions(address=cluster.address)
-        result = run_batch(export, out, SETTINGS, lambda: RayPool(_config(out), options), watch=lose_a_node)
+        result = run_batch(export, out, SETTINGS, start, watch=lose_a_node)
     finally:
         cluster.shutdown()
     assert doomed == []
