@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from tomoscribe.core.errors import InvalidValueError
 
@@ -80,6 +81,8 @@ class Series:
         reason, remedy: why it was refused or resampled, and what to do.
         notes: what the user should know of a series that is read, in words.
         value_unit: what the values mean, one of ``VALUE_UNITS``; None when refused.
+        scanned: the files and what the reader keeps of their headers, so that it need not read them again; its own,
+            and no part of what a series is. Empty where a series does not come from a scan.
     """
 
     series_uid: str
@@ -96,6 +99,7 @@ class Series:
     part: str | None = None
     notes: tuple[str, ...] = ()
     value_unit: str | None = None
+    scanned: tuple[()] | tuple[tuple[Path, ...], Any] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.frames and self.files and len(self.frames) != len(self.files):

@@ -12,9 +12,7 @@ from tomoscribe.core.errors import RefusedSeriesError
 from tomoscribe.encoders.dicom.gate import Part
 from tomoscribe.encoders.dicom.gate.refusal import SEND_AGAIN
 from tomoscribe.encoders.dicom.hounsfield import State, hounsfield_state
-
-AIR_HU = -1024
-"""Value of padding outside the field of view in a CT volume."""
+from tomoscribe.encoders.dicom.values import AIR_HU
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
@@ -21,8 +22,11 @@ from pydicom.multival import MultiValue
 from tomoscribe.core import Series
 from tomoscribe.core.errors import InputError
 from tomoscribe.encoders.dicom.broken import BROKEN_ELEMENT
-from tomoscribe.encoders.dicom.guarded import HeaderError, read_guarded, read_header
+from tomoscribe.encoders.dicom.codecs import Layout
+from tomoscribe.encoders.dicom.guard import wire
+from tomoscribe.encoders.dicom.guarded import GuardedHeader, HeaderError, read_guarded, read_header
 from tomoscribe.encoders.dicom.multiframe import FUNCTIONAL_GROUPS, frame_datasets
+from tomoscribe.encoders.dicom.place import PixelPlace
 from tomoscribe.encoders.dicom.raw import plain_text
 from tomoscribe.encoders.dicom.verbatim import remember
 
@@ -40,8 +44,11 @@ KEYWORDS = (
     "SeriesDescription", "ProtocolName", "DerivationDescription", "ImageComments", "Units", "DecayCorrection",
     "MultienergyCTAcquisition", "ComplexImageComponent", "MonoenergeticEnergyEquivalent",
     "PixelPresentation", "VolumetricProperties",
+    "PixelPaddingValue", "PixelPaddingRangeLimit",
     *FUNCTIONAL_GROUPS,
 )  # fmt: skip
+_OVERLAY_BITS = frozenset(0x60000102 | group << 16 for group in range(0, 32, 2))
+_EXTENDED_OFFSETS, _PIXEL_DATA = 0x7FE00001, 0x7FE00010
 _PRIVATE_B_VALUES = (
     ("SIEMENS MR HEADER", 0x0019, 0x0C), ("Philips Imaging DD 001", 0x2001, 0x03), ("GEMS_PARM_01", 0x0043, 0x39),
 )  # fmt: skip
@@ -49,7 +56,7 @@ _PRIVATE_B_VALUES = (
 _PRIVATE_TAGS = tuple(
     tag for _, group, element in _PRIVATE_B_VALUES for tag in (group << 16 | 0x10, group << 16 | 0x1000 | element)
 )
-SLICE_KEYWORDS: tuple[str | int, ...] = (*KEYWORDS, *_PRIVATE_TAGS)
+SLICE_KEYWORDS: tuple[str | int, ...] = (*KEYWORDS, *_PRIVATE_TAGS, *_OVERLAY_BITS, _EXTENDED_OFFSETS)
 """All that ``slice_headers`` looks at."""
 
 
@@ -61,6 +68,7 @@ class SliceHeader:
     each, with the numbers of their functional groups; all else is one header a file.
 
     Args:
+        pixels: where and how its file's pixels are stored; None where the header does not say.
         frames: how many frames the file holds.
         acquisition_facts: what one volume has one value of, as (name, words); names are those of ``splitting``.
         position_mm: (0020,0032), LPS.
@@ -70,6 +78,7 @@ class SliceHeader:
 
     path: Path
     frame: int
+    pixels: PixelPlace | None
     sop_class_uid: str
     instance_uid: str
     study_uid: str
@@ -163,22 +172,59 @@ def lenient_reading() -> Iterator[None]:
         yield
 
 
-def read_slice_headers(path: Path) -> tuple[SliceHeader, ...]:
-    """The facts of each slice of one file. Raises HeaderError when it cannot be read at all."""
-    return slice_headers(read_some(path, SLICE_KEYWORDS), path)
+def read_slice_headers(paths: Sequence[Path]) -> Iterator[tuple[SliceHeader, ...]]:
+    """The facts of each slice of each file in turn; none of a file that cannot be read at all.
+
+    Raises:
+        InputError: the guard's process cannot be started.
+    """
+    for found in read_guarded(paths, SLICE_KEYWORDS):
+        yield () if isinstance(found, HeaderError) else slice_headers(found)
 
 
-def slice_headers(ds: Dataset, path: Path) -> tuple[SliceHeader, ...]:
-    """The facts of each slice of a data set that was read from ``path``: one, or one a frame of an enhanced object."""
-    meta = getattr(ds, "file_meta", Dataset())
-    return tuple(_slice_header(flat, meta, path, frame) for frame, flat in enumerate(frame_datasets(ds)))
+def slice_headers(header: GuardedHeader) -> tuple[SliceHeader, ...]:
+    """The facts of each slice of a file: one, or one a frame of an enhanced object."""
+    place = _pixel_place(header)
+    slices = enumerate(frame_datasets(header.ds))
+    return tuple(_slice_header(flat, header.ds.file_meta, place, header.path, frame) for frame, flat in slices)
 
 
-def _slice_header(ds: Dataset, meta: Dataset, path: Path, frame: int) -> SliceHeader:
+def _pixel_place(header: GuardedHeader) -> PixelPlace | None:
+    """Where the pixels are; None where the header does not say how they are stored."""
+    ds, flags = header.ds, header.facts.flags
+    sizes = [integer(ds, k) for k in ("Rows", "Columns", "BitsAllocated", "BitsStored", "PixelRepresentation")]
+    rows, columns, allocated, stored, sign = sizes
+    if not rows or not columns or allocated not in (8, 16, 32) or not stored or sign not in (0, 1):
+        return None
+    if header.facts.pixels_at >= 0 and header.facts.pixels_tag != _PIXEL_DATA:
+        return None  # floating point pixels (7FE0,0008) and (7FE0,0009) are no stored values
+    layout = Layout(
+        transfer_syntax_uid=text(ds.file_meta, "TransferSyntaxUID") or "",
+        rows=rows,
+        columns=columns,
+        bits_allocated=allocated,
+        bits_stored=stored,
+        is_signed=sign == 1,
+        big_endian=bool(flags & wire.BIG),
+        has_overlays=not _OVERLAY_BITS.isdisjoint(ds.keys()),
+    )
+    offsets = ds.get_item(_EXTENDED_OFFSETS)
+    return PixelPlace(
+        path=header.path,
+        facts=header.facts,
+        layout=layout,
+        num_frames=integer(ds, "NumberOfFrames") or 1,
+        frame_offsets=() if offsets is None else tuple(np.frombuffer(offsets.value, "<u8").tolist()),
+        padding=(integer(ds, "PixelPaddingValue"), integer(ds, "PixelPaddingRangeLimit")),
+    )
+
+
+def _slice_header(ds: Dataset, meta: Dataset, place: PixelPlace | None, path: Path, frame: int) -> SliceHeader:
     image_type = text(ds, "ImageType")
     return SliceHeader(
         path=path,
         frame=frame,
+        pixels=place,
         sop_class_uid=text(ds, "SOPClassUID") or text(meta, "MediaStorageSOPClassUID") or "",
         instance_uid=text(ds, "SOPInstanceUID") or "",
         study_uid=text(ds, "StudyInstanceUID") or "",

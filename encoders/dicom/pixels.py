@@ -22,6 +22,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from tomoscribe.encoders.dicom.codestream import stated_size
 from tomoscribe.encoders.dicom.guard import wire
 from tomoscribe.encoders.dicom.guarded import GuardedHeader, HeaderError, Outcome, header_guard, read_header
+from tomoscribe.encoders.dicom.place import PixelPlace
 
 MAX_EXPANSION = 2
 """Compressed pixels may take this many times their decoded size (noise grows by a few percent), plus some slack."""
@@ -72,9 +73,9 @@ def pixel_value(header: GuardedHeader) -> bytes:
     """
     facts = header.facts
     if facts.pixels_at < 0:
-        raise HeaderError(Outcome.DAMAGED, "the file ends before its pixels are complete")
+        raise cut_short()
     if facts.deflated_at >= 0:
-        return _inflated(header)
+        return deflated_value(header)
     with opened(header) as file:
         if facts.pixels_length < 0:
             spans = fragments(header, file)
@@ -83,19 +84,19 @@ def pixel_value(header: GuardedHeader) -> bytes:
         else:
             start, end = facts.pixels_at, facts.pixels_at + min(facts.pixels_length, described_bytes(header.ds))
         if end > facts.size:
-            raise HeaderError(Outcome.DAMAGED, "the file ends before its pixels are complete")
+            raise cut_short()
         file.seek(start)
         return _exactly(file, end - start)
 
 
-def fragments(header: GuardedHeader, file: BinaryIO) -> list[tuple[int, int]]:
+def fragments(header: GuardedHeader | PixelPlace, file: BinaryIO) -> list[tuple[int, int]]:
     """(position, bytes) of each fragment of an encapsulated value, the offset table (the first) included.
 
     Raises:
         HeaderError: it is cut short, broken, or larger than decoded pixels could explain.
     """
     limits, size = header_guard().limits, header.facts.size
-    room = MAX_EXPANSION * described_bytes(header.ds) + _SLACK_BYTES
+    room = MAX_EXPANSION * _described(header) + _SLACK_BYTES
     out: list[tuple[int, int]] = []
     position = header.facts.pixels_at
     while True:
@@ -104,12 +105,12 @@ def fragments(header: GuardedHeader, file: BinaryIO) -> list[tuple[int, int]]:
         if head[:4] == _END:
             return out
         if len(head) < 8 or head[:4] != _ITEM:
-            raise HeaderError(Outcome.DAMAGED, "the file ends before its pixels are complete")
+            raise cut_short()
         length = int.from_bytes(head[4:], "little")
         position += 8 + length
         room -= length
         if position > size:
-            raise HeaderError(Outcome.DAMAGED, "the file ends before its pixels are complete")
+            raise cut_short()
         if room < 0 or len(out) >= limits.sequence_items:
             raise HeaderError(Outcome.REFUSED, "its compressed pixels are larger than the header describes")
         out.append((position - length, length))
@@ -125,16 +126,35 @@ def check_codestreams(header: GuardedHeader, file: BinaryIO, spans: list[tuple[i
         HeaderError: a codestream states more samples than a frame of the header has.
     """
     rows, columns = _whole(header.ds, "Rows"), _whole(header.ds, "Columns")
-    described = rows * columns * max(1, _whole(header.ds, "SamplesPerPixel"))
+    samples = max(1, _whole(header.ds, "SamplesPerPixel"))
     for position, length in spans[1:]:
         file.seek(position)
-        found = stated_size(file.read(min(length, _CODESTREAM_HEAD)))
-        if found is not None and found.samples > described:
-            raise HeaderError(
-                Outcome.REFUSED,
-                f"its compressed pixels are {found.rows} x {found.columns} x {found.components}, "
-                f"the header describes {rows} x {columns}",
-            )
+        check_stated_size(file.read(min(length, _CODESTREAM_HEAD)), (rows, columns, samples))
+
+
+def check_stated_size(frame: bytes, described: tuple[int, int, int]) -> None:
+    """Holds what a compressed frame says of its own size against (rows, columns, samples) of the header.
+
+    Raises:
+        HeaderError: it states more samples.
+    """
+    found = stated_size(frame)
+    rows, columns, samples = described
+    if found is not None and found.samples > rows * columns * samples:
+        raise HeaderError(
+            Outcome.REFUSED,
+            f"its compressed pixels are {found.rows} x {found.columns} x {found.components}, "
+            f"the header describes {rows} x {columns}",
+        )
+
+
+def cut_short() -> HeaderError:
+    """What is raised where pixels are missing."""
+    return HeaderError(Outcome.DAMAGED, "the file ends before its pixels are complete")
+
+
+def _described(header: GuardedHeader | PixelPlace) -> int:
+    return header.described_bytes if isinstance(header, PixelPlace) else described_bytes(header.ds)
 
 
 def described_bytes(ds: Dataset) -> int:
@@ -145,7 +165,7 @@ def described_bytes(ds: Dataset) -> int:
 
 
 @contextmanager
-def opened(header: GuardedHeader) -> Iterator[BinaryIO]:
+def opened(header: GuardedHeader | PixelPlace) -> Iterator[BinaryIO]:
     """The file for reading, if it is still the one whose header was read.
 
     Raises:
@@ -163,10 +183,10 @@ def opened(header: GuardedHeader) -> Iterator[BinaryIO]:
         yield file
 
 
-def _inflated(header: GuardedHeader) -> bytes:
+def deflated_value(header: GuardedHeader | PixelPlace) -> bytes:
     """Native pixels within a deflated data set; inflated piece by piece up to their end, the header is dropped."""
     facts = header.facts
-    wanted = min(facts.pixels_length, described_bytes(header.ds))
+    wanted = min(facts.pixels_length, _described(header))
     if facts.pixels_length < 0:
         raise HeaderError(Outcome.DAMAGED, "its pixels are encapsulated within a deflated data set")
     kept = bytearray()
@@ -179,7 +199,7 @@ def _inflated(header: GuardedHeader) -> bytes:
             kept += piece[skip : skip + wanted - len(kept)]
             if len(kept) >= wanted:
                 return bytes(kept)
-    raise HeaderError(Outcome.DAMAGED, "the file ends before its pixels are complete")
+    raise cut_short()
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
@@ -196,7 +216,7 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
 def _exactly(file: BinaryIO, count: int) -> bytes:
     value = file.read(count)
     if len(value) < count:
-        raise HeaderError(Outcome.DAMAGED, "the file ends before its pixels are complete")
+        raise cut_short()
     return value
 
 

@@ -44,11 +44,16 @@ class _Read:
 
 
 class _Judged(NamedTuple):
-    """A part of a series as the gate left it: its slices' files and frames, and the other fields of ``Series``."""
+    """A part of a series as the gate left it: its slices' files and frames, and the other fields of ``Series``.
+
+    Args:
+        part: with the headers, where they were read in this scan.
+    """
 
     files: tuple[Path, ...]
     frames: tuple[int, ...]
     fields: dict[str, Any]
+    part: Part | None = None
 
 
 def scan(path: Path, *, progress: Progress | None = None, problem: Problem | None = None) -> tuple[Study, ...]:
@@ -117,7 +122,7 @@ def _judged(part: Part) -> _Judged:
         "value_unit": part.value_unit,
     }
     frames = tuple(s.frame for s in part.slices) if is_framed else ()
-    return _Judged(tuple(s.path for s in part.slices), frames, fields)
+    return _Judged(tuple(s.path for s in part.slices), frames, fields, part)
 
 
 def _remembered(series: list[_Judged], copies: int, group: Group) -> str:
@@ -198,6 +203,7 @@ def _series(one: _Judged, ds: Dataset) -> tuple[str, Series]:
         files=one.files,
         frames=one.frames,
         acquisition=facts.acquisition(flat),
+        scanned=() if one.part is None else (one.files, one.part),
         **one.fields,
     )
     return text(ds, "StudyInstanceUID") or "", series

@@ -202,7 +202,7 @@ class Survey:
 def _slices(found: GuardedHeader) -> tuple[SliceHeader, ...]:
     """The slices of a header; none where its values cannot be made sense of."""
     try:
-        return slice_headers(found.ds, found.path)
+        return slice_headers(found)
     except BROKEN_FILE:
         return ()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +16,6 @@ from tomoscribe.encoders.dicom.gate.grid import along_normal, axes, is_complete,
 from tomoscribe.encoders.dicom.gate.refusal import Slices
 from tomoscribe.encoders.dicom.gate.regrid import is_sheared, tilt_degrees, uneven_steps
 from tomoscribe.encoders.dicom.gate.splitting import same_position_count
-from tomoscribe.encoders.dicom.guarded import HeaderError
-from tomoscribe.encoders.dicom.headers import SliceHeader, lenient_reading, read_slice_headers
 from tomoscribe.encoders.dicom.hounsfield import hounsfield_state
 from tomoscribe.encoders.dicom.scan import scan
 
@@ -110,21 +108,8 @@ def _verdict(study: Study, series: Series) -> SeriesVerdict:
         reason=reason,
         remedy=remedy,
         notes=tuple(note for note in notes if note not in (reason or "")),
-        measured=_measured(tuple(_headers(series)), unit, hounsfield),
+        measured=_measured(series.scanned[1].slices if series.scanned else (), unit, hounsfield),
     )
-
-
-def _headers(series: Series) -> Iterator[SliceHeader]:
-    """The headers of the slices again; files that can no longer be read are passed over."""
-    with lenient_reading():
-        last: tuple[Path, tuple[SliceHeader, ...]] | None = None
-        for path, frame in series.slices:
-            if last is None or last[0] != path:
-                try:
-                    last = path, read_slice_headers(path)
-                except HeaderError:
-                    last = path, ()
-            yield from last[1][frame : frame + 1]
 
 
 def _measured(headers: Slices, unit: str | None, hounsfield: str | None) -> Measured:
