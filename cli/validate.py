@@ -32,6 +32,9 @@ def dicom(
     readers: Annotated[
         list[str] | None, typer.Option("--reader", metavar="NAME", help="Only these beside ours; may be repeated.")
     ] = None,
+    real_time: Annotated[
+        bool, typer.Option("--real-time", help="Read before everything else on a shared machine (needs the right).")
+    ] = False,
     quick: Quick = False,
     table: Table = None,
     as_json: Json = None,
@@ -47,7 +50,13 @@ def dicom(
     with tempfile.TemporaryDirectory(prefix="tomoscribe-validate-") as work:
         long = generated(Path(work), QUICK_SHAPE if quick else LONG_SHAPE)
         series = scan_and_copies(scan or long.folder, Path(work) / "copies")
-        trial = run_trial([*series, long], repeats=1 if quick else repeats, adapters=readers or ADAPTERS, tell=_tell)
+        trial = run_trial(
+            [*series, long],
+            repeats=1 if quick else repeats,
+            adapters=readers or ADAPTERS,
+            real_time=real_time,
+            tell=_tell,
+        )
     command = shlex.join(["tomoscribe", *sys.argv[1:]])
     _hand_over(markdown(trial, command=command), to_json(trial, command=command), table, as_json)
 

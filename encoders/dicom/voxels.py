@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,8 +23,8 @@ from tomoscribe.encoders.dicom.place import PixelPlace
 from tomoscribe.encoders.dicom.values import Padding, Rescale, check_bits, padding_range, to_float32, to_int16
 
 MAX_THREADS = 8
-_FRAMES_PER_UNIT = 16
-"""Frames of one file that one thread reads in a row."""
+_MAX_RUN = 16
+"""Slices that one thread reads in a row."""
 _COPY_AGAIN = "copy or export this image again"
 Unit = TypeVar("Unit")
 
@@ -62,14 +64,18 @@ class _Reading:
     paddings: dict[int, Padding] = field(default_factory=dict)
 
     def read(self, unit: Sequence[int]) -> None:
-        """Reads slices k of one file."""
-        header = self.headers[unit[0]]
+        """Reads slices k, those of one file in one go."""
+        for _, slices in groupby(unit, key=lambda k: self.headers[k].path):
+            self._read_file(list(slices))
+
+    def _read_file(self, slices: list[int]) -> None:
+        header = self.headers[slices[0]]
         place = header.pixels
         try:
             if place is None:
                 raise CodecError("the header does not say how its pixels are stored")
             with open_frames(place) as frames:
-                for k in unit:
+                for k in slices:
                     header = self.headers[k]
                     self.paddings[k] = self._slice(frames, place, header, self.array[k])
         except HeaderError as error:
@@ -106,26 +112,36 @@ def on_all_cores(work: Callable[[Unit], None], units: Sequence[Unit]) -> None:
             stop.set()
             raise
 
-    num_threads = min(MAX_THREADS, os.cpu_count() or 1, len(units))
-    with ThreadPoolExecutor(max_workers=max(1, num_threads), thread_name_prefix="dicom-pixels") as pool:
-        futures = [pool.submit(run) for _ in range(num_threads)]
+    count = min(num_threads(), len(units))
+    with ThreadPoolExecutor(max_workers=max(1, count), thread_name_prefix="dicom-pixels") as pool:
+        futures = [pool.submit(run) for _ in range(count)]
     for future in futures:
         future.result()
 
 
-def _units(headers: Sequence[SliceHeader]) -> list[list[int]]:
-    """Slices k that one thread reads in a row: of one file, which is opened once for them."""
-    by_file: dict[Any, list[int]] = {}
-    for k, header in enumerate(headers):
-        by_file.setdefault(header.path, []).append(k)
-    return [part for slices in by_file.values() for part in _pieces(slices, headers[slices[0]])]
+def num_threads() -> int:
+    """How many threads decode."""
+    return min(MAX_THREADS, os.cpu_count() or 1)
 
 
-def _pieces(slices: list[int], header: SliceHeader) -> Iterable[list[int]]:
-    """All of a deflated file, which must be inflated from its beginning; else a few frames each."""
-    is_deflated = header.pixels is not None and header.pixels.facts.deflated_at >= 0
-    size = len(slices) if is_deflated else _FRAMES_PER_UNIT
-    return (slices[n : n + size] for n in range(0, len(slices), size))
+def _units(headers: Sequence[SliceHeader]) -> list[Sequence[int]]:
+    """Runs of neighboring slices, long ones first and single ones at the end, so that all threads end together.
+
+    Neighbors in memory belong to one thread: two that fill the same (huge) page for the first time hinder each other.
+    All of a deflated file is one unit, because it must be inflated from its beginning.
+    """
+    if any(h.pixels is not None and h.pixels.facts.deflated_at >= 0 for h in headers):
+        by_file: dict[Path, list[int]] = {}
+        for k, header in enumerate(headers):
+            by_file.setdefault(header.path, []).append(k)
+        return list(by_file.values())
+    units: list[Sequence[int]] = []
+    start = 0
+    while start < len(headers):
+        size = min(_MAX_RUN, max(1, (len(headers) - start) // (2 * num_threads())))
+        units.append(range(start, min(start + size, len(headers))))
+        start += size
+    return units
 
 
 def _rescale(header: SliceHeader) -> Rescale:

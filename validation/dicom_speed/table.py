@@ -13,6 +13,10 @@ from tomoscribe.validation.dicom_speed.targets import targets
 from tomoscribe.validation.dicom_speed.trial import Entry, SeriesResult, Trial
 from tomoscribe.validation.peers import ADAPTERS, Contender, contender
 
+_PRIORITY = """
+Every reading ran at real-time priority (round robin), so that what else ran on the shared machine did not take
+processor time from it; memory bandwidth and caches were shared all the same.
+"""
 _HEAD = """\
 # Reading DICOM: speed and memory beside other readers
 
@@ -24,12 +28,18 @@ libraries import most of themselves with the first file. The files lie in the pa
 are medians over the turns, smallest and largest in brackets; "times ours" is the median of the ratios within each
 turn: above 1 is slower than tomoscribe. Peak is the resident memory above that of the process after its imports, in MB
 and in int16 volumes. "Same" compares every voxel with ours at its place in the patient.
-"""
+{priority}"""
 
 
 def markdown(trial: Trial, *, command: str) -> str:
     """The whole page."""
-    head = _HEAD.format(command=command, date=_today(), machine=machine(), repeats=trial.repeats)
+    head = _HEAD.format(
+        command=command,
+        date=_today(),
+        machine=machine(),
+        repeats=trial.repeats,
+        priority=_PRIORITY if trial.real_time else "",
+    )
     parts = [head, *(_section(result) for result in trial.results), _cold(trial), _readers()]
     return "\n".join(parts)
 
@@ -42,6 +52,7 @@ def to_json(trial: Trial, *, command: str) -> dict[str, Any]:
         "date": _today(),
         "machine": machine(),
         "repeats": trial.repeats,
+        "real_time": trial.real_time,
         "versions": trial.versions,
         "not_installed": [c.name for c in trial.missing],
         "series": [_result_json(r) for r in trial.results],

@@ -98,15 +98,32 @@ class Trial:
     missing: tuple[Contender, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     repeats: int = 1
+    real_time: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """Who reads, how often, and what the worker is told."""
+
+    present: dict[str, Contender]
+    repeats: int
+    options: tuple[str, ...]
+    tell: Tell
 
 
 def run_trial(
-    series: Iterable[TrialSeries], *, repeats: int, adapters: Sequence[str] = ADAPTERS, tell: Tell | None = None
+    series: Iterable[TrialSeries],
+    *,
+    repeats: int,
+    adapters: Sequence[str] = ADAPTERS,
+    real_time: bool = False,
+    tell: Tell | None = None,
 ) -> Trial:
     """Every installed contender reads every series ``repeats`` times, interleaved.
 
     Args:
         adapters: who takes part beside our own reader.
+        real_time: each reading goes before everything else on the machine (needs the right to it).
         tell: told what is running.
 
     Raises:
@@ -116,26 +133,27 @@ def run_trial(
         raise InvalidValueError(f"expected at least one repeat, found {repeats}")
     everyone = {adapter: contender(adapter) for adapter in dict.fromkeys((OURS, *adapters))}
     present = {adapter: c for adapter, c in everyone.items() if not c.missing}
-    results = tuple(_on_series(one, present, repeats, tell or _silent) for one in series)
+    plan = _Plan(present=present, repeats=repeats, options=("--real-time",) if real_time else (), tell=tell or _silent)
+    results = tuple(_on_series(one, plan) for one in series)
     versions: dict[str, str] = {}
     for chosen in present.values():
         versions |= chosen.versions
     missing = tuple(c for c in everyone.values() if c.missing)
-    return Trial(results=results, missing=missing, versions=versions, repeats=repeats)
+    return Trial(results=results, missing=missing, versions=versions, repeats=repeats, real_time=real_time)
 
 
 def _silent(line: str) -> None:
     """For callers that want to hear nothing."""
 
 
-def _on_series(series: TrialSeries, present: dict[str, Contender], repeats: int, tell: Tell) -> SeriesResult:
-    entries = {adapter: _Running(adapter=adapter, name=chosen.name) for adapter, chosen in present.items()}
+def _on_series(series: TrialSeries, plan: _Plan) -> SeriesResult:
+    entries = {adapter: _Running(adapter=adapter, name=chosen.name) for adapter, chosen in plan.present.items()}
     with tempfile.TemporaryDirectory(prefix="tomoscribe-speed-") as work:
-        for turn in range(repeats):
+        for turn in range(plan.repeats):
             for entry in entries.values():
                 if entry.refusal is None:
-                    tell(f"{series.name}: turn {turn + 1} of {repeats}, {entry.name}")
-                    _turn(entry, series, Path(work), is_first=turn == 0)
+                    plan.tell(f"{series.name}: turn {turn + 1} of {plan.repeats}, {entry.name}")
+                    _turn(entry, series, Path(work), plan.options, is_first=turn == 0)
     if entries[OURS].refusal is not None:
         raise InvalidValueError(f"tomoscribe itself cannot read the series: {entries[OURS].refusal}", where=series.name)
     return SeriesResult(series=series, entries=tuple(entry.done() for entry in entries.values()))
@@ -163,10 +181,12 @@ class _Running:
         )
 
 
-def _turn(entry: _Running, series: TrialSeries, work: Path, *, is_first: bool) -> None:
+def _turn(entry: _Running, series: TrialSeries, work: Path, options: tuple[str, ...], *, is_first: bool) -> None:
     """One reading; the first one's voxels are compared with ours, which reads first in every turn."""
     keep = work / f"{entry.adapter}.npy" if is_first else None
-    row = _run(entry.adapter, series, work / "result.json", keep)
+    if keep is not None:
+        options = (*options, "--keep", str(keep))
+    row = _run(entry.adapter, series, work / "result.json", options)
     if isinstance(row, str):
         entry.refusal = row
         return
@@ -192,15 +212,15 @@ def _agreement(adapter: str, row: dict[str, Any], work: Path) -> Agreement | Non
     return found
 
 
-def _run(adapter: str, series: TrialSeries, result: Path, keep: Path | None) -> dict[str, Any] | str:
+def _run(adapter: str, series: TrialSeries, result: Path, options: Sequence[str]) -> dict[str, Any] | str:
     """What the worker measured, or why it measured nothing."""
     command = [sys.executable, "-m", "tomoscribe.validation.dicom_speed.worker", adapter]
-    command += [str(series.folder), str(series.warm), str(result)]
+    command += [str(series.folder), str(series.warm), str(result), *options]
     environment = {k: v for k, v in os.environ.items() if k not in _THREAD_LIMITS}
     result.unlink(missing_ok=True)
     try:
         done = subprocess.run(
-            command + (["--keep", str(keep)] if keep is not None else []),
+            command,
             env=environment,
             capture_output=True,
             text=True,

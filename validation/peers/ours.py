@@ -12,6 +12,12 @@ def _prepare() -> None:
     import tomoscribe.encoders.dicom  # noqa: F401
 
 
+def _start() -> None:
+    from tomoscribe.encoders.dicom.guarded import header_guard
+
+    header_guard().start()
+
+
 def _read(folder: Path) -> Any:
     from tomoscribe.core.errors import RefusedSeriesError
     from tomoscribe.encoders.dicom import load_volume, scan
@@ -32,6 +38,7 @@ CONTENDER = Contender(
     call="scan(folder), load_volume(study, series)",
     packages=("tomoscribe", "pydicom", "pyjpegls", "pylibjpeg-openjpeg", "pylibjpeg-rle"),
     prepare=_prepare,
+    start=_start,
     read=_read,
     grid=_grid,
 )
