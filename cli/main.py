@@ -62,6 +62,7 @@ app.add_typer(config.app, name="config")
 def main() -> None:
     """Entry point. A user's mistake gives one line on stderr and the error's exit code, never a traceback."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # it logs tracebacks and values of what we refuse in words
     try:
         app()
     except TomoscribeError as error:

@@ -45,8 +45,9 @@ def parts_of(slices: Slices) -> tuple[Part, ...]:
 
     A series with one volume beside localizers, captures or reports keeps that volume without a name, with a note.
     """
-    kept, num_repeats = without_repeats(slices)
-    groups = [(name, sort_by_position(group)) for name, group in split(kept)]
+    pictures = [s for s in slices if kind_of(s) is not None]
+    kept, num_repeats = without_repeats([s for s in slices if kind_of(s) is None])
+    groups = [(name, sort_by_position(group)) for name, group in split([*kept, *pictures])]
     volumes = [g for g in groups if kind_of(g[1][0]) is None]
     if len(groups) == 1 or len(volumes) == 1:
         groups = [
@@ -80,7 +81,7 @@ def judge_part(name: str | None, slices: Slices, names: Sequence[str] = ()) -> P
         name=name,
         slices=ordered,
         refusal=None,
-        notes=(*notes, *remarks_of(ordered)),
+        notes=(*notes, *remarks_of(ordered, is_whole=name is None)),
         value_unit=meaning.value_unit,
         geometry=regrid.geometry if regrid else geometry_of(ordered),
         regrid=regrid,

@@ -164,7 +164,7 @@ def _sheared(ordered: Slices, geometry: Geometry) -> tuple[NDArray[np.float64], 
     size = (depth, height + int(stop[0] - start[0]), width + int(stop[1] - start[1]))
     affine = geometry.affine.copy()
     affine[:3, 3] = geometry.to_world((0.0, start[0], start[1]))
-    return shift - start, replace(geometry, affine=affine, shape=size)
+    return np.clip(shift - start, 0.0, stop - start), replace(geometry, affine=affine, shape=size)
 
 
 def _even_planes(along: NDArray[np.float64]) -> NDArray[np.float64]:

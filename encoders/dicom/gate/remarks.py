@@ -13,9 +13,10 @@ UNSEEN_SHARE = 1.5
 """From this multiple of the slice thickness on, a step leaves tissue between the slices unseen that matters."""
 
 
-def remarks_of(ordered: Slices) -> tuple[str, ...]:
-    """Remarks on coverage, thickness, tilt and photometric interpretation."""
-    found = (_unseen(ordered), _thickness(ordered), _tilt(ordered), _inverted(ordered[0]), coverage_note(ordered))
+def remarks_of(ordered: Slices, *, is_whole: bool) -> tuple[str, ...]:
+    """Remarks on coverage, thickness, tilt and photometric interpretation; of a whole series or of one part of it."""
+    ends = coverage_note(ordered) if is_whole else None
+    found = (_unseen(ordered), _thickness(ordered), _tilt(ordered), _inverted(ordered[0]), ends)
     return tuple(words for words in found if words)
 
 
@@ -36,7 +37,9 @@ def coverage_note(ordered: Slices) -> str | None:
         return None
     steps = set(np.diff(np.array(numbers, dtype=np.int64)).tolist())
     first = min(n for n in numbers if n is not None)
-    if steps in ({1}, {-1}) and 1 < first <= count:
+    if len(steps) == 1 and abs(min(steps)) > 1:
+        return f"the images are numbered in steps of {abs(min(steps))}: slices may be missing between them"
+    if steps in ({1}, {-1}) and first > 1:
         end = "first" if steps == {1} else "last"
         return f"the images are numbered from {first}: up to {first - 1} slices may be missing before the {end} one"
     return None
