@@ -138,10 +138,13 @@ def _fill(seg: Any, frames: Frames, headers: Sequence[Any]) -> None:
 
 
 def content_digest(label_map: LabelMap) -> str:
-    """SHA-256 over voxels, grid, segments and algorithm."""
-    digest = hashlib.sha256(np.ascontiguousarray(label_map.array).tobytes())
+    """SHA-256 over the box that holds all voxels, its place, the grid, segments and algorithm."""
+    array = label_map.array
+    used = [np.flatnonzero(array.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+    box = tuple(slice(int(u[0]), int(u[-1]) + 1) if len(u) else slice(0, 0) for u in used)
+    digest = hashlib.sha256(np.ascontiguousarray(array[box]).tobytes())
     digest.update(np.round(label_map.geometry.affine, 4).tobytes())
-    digest.update(repr((label_map.segments, label_map.algorithm)).encode())
+    digest.update(repr((array.shape, box, label_map.segments, label_map.algorithm)).encode())
     return digest.hexdigest()
 
 

@@ -91,6 +91,8 @@ def on_source_grid(label_map: LabelMap, grid: SourceGrid) -> LabelMap:
 
         resampled: LabelMap = resample(label_map, grid.geometry, interpolation="nearest", fill=0)
         return resampled
+    if moved.array.shape == grid.geometry.shape:
+        return _placed(moved, moved.array, grid.geometry)
     array = np.zeros(grid.geometry.shape, dtype=moved.array.dtype)
     array[tuple(slice(a, b) for a, b in zip(offset, end, strict=True))] = moved.array
     return _placed(moved, array, grid.geometry)
