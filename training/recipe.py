@@ -60,6 +60,7 @@ class TowerRecipe:
         label_maps_train, label_maps_validation, label_maps_held_out: numbers of renderings of the shared brain label
             maps (MR only); the maps of the three are different people.
         head_weight, cell_weight: of the pooled and of the per-cell finding loss against the mask loss.
+        start_from_shipped: go on from the weights that ship, not from random ones.
         refit_rounds: passes of the linear heads over the frozen tokens of the training cases after the fit; 0 for none.
         seed: of initialization, order and augmentation.
     """
@@ -74,6 +75,7 @@ class TowerRecipe:
     label_maps_held_out: int = 0
     head_weight: float = 0.5
     cell_weight: float = 0.5
+    start_from_shipped: bool = False
     refit_rounds: int = 0
     seed: int = 0
     name: str = ""

@@ -16,13 +16,16 @@ from pytorch_lightning.loggers import CSVLogger
 from torch.utils.data import DataLoader, IterableDataset
 
 from tomoscribe.core.errors import ConfigError, InputError, TomoscribeError
+from tomoscribe.encoders.weights import load_weights
 from tomoscribe.fusion.config import FusionConfig
+from tomoscribe.fusion.model import FusionModel
+from tomoscribe.fusion.report_model import NAME
 from tomoscribe.fusion.tokenizer import FOLDER, load_tokenizer, train_tokenizer
 from tomoscribe.training.recipe import Places
 from tomoscribe.training.report_data import TextBatches
 from tomoscribe.training.report_images import token_sources
 from tomoscribe.training.report_module import ReportModule
-from tomoscribe.training.report_recipe import ReportRecipe, load_report_recipe
+from tomoscribe.training.report_recipe import SHIPPED, ReportRecipe, load_report_recipe
 from tomoscribe.training.report_text import language_sample
 
 if TYPE_CHECKING:
@@ -69,10 +72,13 @@ def train_report(recipe: ReportRecipe, places: Places, *, resume: bool) -> Path:
     module = ReportModule(recipe, config)
     resumed = resume and last.is_file()
     first = int(torch.load(last, map_location="cpu", weights_only=True)["global_step"]) if resumed else 0
-    if recipe.start and not resumed:
+    shipped = recipe.start == SHIPPED
+    if shipped and not resumed:
+        start_from_shipped(module.model)
+    elif recipe.start and not resumed:
         _start_language(module, _state(places.runs / recipe.start / "last.ckpt"))
     steps = Steps(recipe, tokenizer, places, first)
-    if recipe.stage == "image" and not resumed:
+    if recipe.stage == "image" and not resumed and not shipped:
         steps.images.fit_inputs(module.model)
     keep = ModelCheckpoint(dirpath=run, save_last=True, save_top_k=0, every_n_train_steps=recipe.checkpoint_steps)
     trainer = pl.Trainer(
@@ -89,6 +95,15 @@ def train_report(recipe: ReportRecipe, places: Places, *, resume: bool) -> Path:
     trainer.fit(module, DataLoader(steps, batch_size=None), ckpt_path=str(last) if resumed else None)
     trainer.save_checkpoint(last)
     return last
+
+
+def start_from_shipped(model: FusionModel) -> None:
+    """Decoder and resampler of the weights that ship; only the probe, which does not ship, starts anew."""
+    tensors = load_weights(NAME, FOLDER).tensors
+    missing, unexpected = model.load_state_dict(tensors, strict=False)
+    wrong = [key for key in missing if key != "lm_head.weight"] + unexpected
+    if wrong:
+        raise InputError(f"the shipped weights do not fit this recipe's model: {wrong[0]}")
 
 
 def _start_language(module: ReportModule, state: dict[str, Any]) -> None:

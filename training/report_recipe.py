@@ -9,6 +9,8 @@ from typing import Any
 from tomoscribe.core.errors import ConfigError
 from tomoscribe.training.recipe import HELD_OUT_FIRST, RECIPES
 
+SHIPPED = "shipped"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TokenSeeds:
@@ -33,7 +35,8 @@ class ReportRecipe:
 
     Args:
         stage: ``text`` (sheets and questions alone) or ``image`` (with image tokens of phantoms).
-        start: recipe whose last checkpoint is continued with new data; None = random weights.
+        start: recipe whose last checkpoint is continued with new data, SHIPPED for the weights that ship, None for
+            random weights.
         model: fields of FusionConfig that differ from its defaults.
         tokens_per_batch: padded text tokens of one step.
         image_studies: studies per step whose image is asked about.

@@ -69,7 +69,9 @@ def train_tower(recipe: TowerRecipe, places: Places, *, resume: bool) -> Path:
     last = run / "last.ckpt"
     samples = Samples(part_of(recipe, "train", places), seed=recipe.seed, augment=1.0)
     generator = torch.Generator().manual_seed(recipe.seed)
-    loader = DataLoader(samples, batch_size=1, shuffle=True, collate_fn=collate, generator=generator)
+    loader = DataLoader(
+        samples, batch_size=1, shuffle=True, collate_fn=collate, generator=generator, num_workers=1, prefetch_factor=4
+    )
     trainer = trainer_for(recipe, run, [_NewEpoch(samples)])
     trainer.fit(TowerModule(recipe), loader, ckpt_path=str(last) if resume and last.is_file() else None)
     trainer.save_checkpoint(last)

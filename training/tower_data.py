@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from tomoscribe.core.errors import ConfigError
 from tomoscribe.encoders.towers import SPECS
-from tomoscribe.training.brain_cases import MapRenderings, make_brain_case
+from tomoscribe.training.brain_cases import Heads
 from tomoscribe.training.cases import Case, CaseStore
 from tomoscribe.training.chest_cases import make_chest_case
 from tomoscribe.training.recipe import Places, Seeds, TowerRecipe
@@ -20,10 +20,15 @@ from tomoscribe.training.recipe import Places, Seeds, TowerRecipe
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """The cases of ``train``, ``validation`` or ``held_out``."""
+    """The cases of ``train``, ``validation`` or ``held_out``.
+
+    Args:
+        draw: a new rendering of a case each time it is seen in training; None where there is only one.
+    """
 
     keys: tuple[str, ...]
     store: CaseStore
+    draw: Callable[[str, np.random.Generator], Case] | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -37,20 +42,15 @@ def part_of(recipe: TowerRecipe, part: str, places: Places) -> Part:
     seeds: Seeds = getattr(recipe, part)
     renderings: int = getattr(recipe, f"label_maps_{part}")
     keys = [f"phantom-{seed:07d}" for seed in seeds] + [f"map-{part}-{n:05d}" for n in range(renderings)]
-    maps = None
-    if renderings:
-        if places.shared is None:
-            raise ConfigError("the recipe uses label maps, but TOMOSCRIBE_SHARED is not set")
-        maps = MapRenderings(places.shared, part)
-    modality = SPECS[recipe.tower].processor.modality
-
-    def make(key: str) -> Case:
-        number = int(key.rpartition("-")[2])
-        if key.startswith("map-") and maps is not None:
-            return maps.make(number)
-        return make_chest_case(number) if modality == "CT" else make_brain_case(number)
-
-    return Part(keys=tuple(keys), store=CaseStore(folder=places.cache / recipe.tower, make=make))
+    if renderings and places.shared is None:
+        raise ConfigError("the recipe uses label maps, but TOMOSCRIBE_SHARED is not set")
+    folder = places.cache / recipe.tower
+    if SPECS[recipe.tower].processor.modality == "CT":
+        store = CaseStore(folder=folder, make=lambda key: make_chest_case(int(key.rpartition("-")[2])))
+        return Part(keys=tuple(keys), store=store)
+    heads = Heads(folder=places.cache / f"{recipe.tower}-tissues", part=part, shared=places.shared)
+    store = CaseStore(folder=folder, make=heads.fixed)
+    return Part(keys=tuple(keys), store=store, draw=heads.draw if part == "train" else None)
 
 
 class Samples(Dataset[dict[str, Any]]):
@@ -66,8 +66,8 @@ class Samples(Dataset[dict[str, Any]]):
         return len(self.part)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        case = self.part.case(index)
         rng = np.random.default_rng([self.seed, self.epoch, index])
+        case = self.part.draw(self.part.keys[index], rng) if self.part.draw else self.part.case(index)
         image = case.image_CDHW.astype(np.float32)
         if self.augment > 0:
             image = augmented(image, rng, self.augment)

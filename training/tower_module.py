@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from tomoscribe.encoders.towers import SPECS
 from tomoscribe.encoders.unet import ResidualUNet, UNetOutput, pool_cells
-from tomoscribe.training.cases import cell_targets
+from tomoscribe.encoders.weights import fit, load_weights
+from tomoscribe.training.cases import IGNORE, cell_targets
 from tomoscribe.training.recipe import Optimizer, TowerRecipe
 
 CELL_MASKS = {
@@ -50,6 +51,8 @@ class TowerModule(pl.LightningModule):
         self.trained_steps = 0
         torch.manual_seed(recipe.seed)
         self.network = ResidualUNet(SPECS[recipe.tower].network())
+        if recipe.start_from_shipped:
+            fit(self.network, load_weights(recipe.tower), recipe.tower)
         masks = self.network.config.masks
         weight = torch.tensor([_WEIGHTS.get(name, 1.0) for name in ("background", *masks)])
         self.mask_loss = DiceCELoss(softmax=True, to_onehot_y=True, include_background=False, weight=None)
@@ -57,7 +60,7 @@ class TowerModule(pl.LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
         out: UNetOutput = self.network(batch["image"])
-        masks = self.mask_loss(out.masks_BMDHW.float(), batch["labels"][:, None])
+        masks = self.mask_loss(*_known(out.masks_BMDHW.float(), batch["labels"][:, None]))
         cells = self._cell_loss(out, batch)
         heads = self._head_loss(out, batch)
         loss = masks + self.recipe.cell_weight * cells + self.recipe.head_weight * heads
@@ -86,6 +89,16 @@ class TowerModule(pl.LightningModule):
         if not bool(known.any()):
             return logits_FS.new_zeros(())
         return nn.functional.binary_cross_entropy_with_logits(logits_FS[known], targets_FS[known])
+
+
+def _known(logits_BMDHW: Tensor, labels_B1DHW: Tensor) -> tuple[Tensor, Tensor]:
+    """Voxels of unknown class become certain background, which costs nothing and teaches nothing."""
+    unknown = labels_B1DHW == IGNORE
+    if not bool(unknown.any()):
+        return logits_BMDHW, labels_B1DHW
+    certain = torch.full_like(logits_BMDHW[:, :, :1, :1, :1], -30.0)
+    certain[:, 0] = 30.0
+    return torch.where(unknown, certain, logits_BMDHW), labels_B1DHW.masked_fill(unknown, 0)
 
 
 def side_logits(out: UNetOutput, network: ResidualUNet, midline: float) -> Tensor:

@@ -1,8 +1,8 @@
 """Does the image matter: held-out phantoms with their image tokens intact, zeroed, and swapped between patients.
 
-``python -m tomoscribe.validation.fusion_trial [--ct N] [--mr N] [--json FILE]`` prints a table. Two readers are tried:
-the towers' finding heads (AUROC) and the decoder, which is given sheets whose rows are all withheld (F1 of what it
-suspects on the image). Intervals are 95 % percentile intervals of a bootstrap over patients.
+``python -m tomoscribe.validation.fusion_trial [--ct N] [--mr N] [--first-seed S] [--json FILE]`` prints a table. Two
+readers are tried: the towers' finding heads (AUROC) and the decoder, which is given sheets whose rows are all withheld
+(F1 of what it suspects on the image). Intervals are 95 % percentile intervals of a bootstrap over patients.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomoscribe.core import Code, Laterality
+from tomoscribe.core.errors import ConfigError
 from tomoscribe.encoders.towers import Tower, create_tower
 from tomoscribe.findings.sheet import FactRow, FactSheet
 from tomoscribe.fusion.report_model import ReportModel
@@ -64,15 +65,17 @@ class Readings:
     said: NDArray[np.float32]
 
 
-def run_trial(ct: int, mr: int, places: Places) -> list[Row]:
-    """The whole trial on the first held-out seeds."""
+def run_trial(ct: int, mr: int, first_seed: int, places: Places) -> list[Row]:
+    """The whole trial on held-out seeds from ``first_seed`` on; ConfigError for seeds that training may use."""
+    if first_seed < HELD_OUT_FIRST:
+        raise ConfigError(f"expected held-out seeds from {HELD_OUT_FIRST}, found {first_seed}")
     model = ReportModel.load()
     rows = []
     readings: dict[str, list[Readings]] = {c: [] for c in CONDITIONS}
     for name, count in (("unet-ct", ct), ("unet-mr", mr)):
         tower = create_tower(name)
         store = SeenStore(tower, places)
-        cases = [store.get(HELD_OUT_FIRST + n) for n in range(count)]
+        cases = [store.get(first_seed + n) for n in range(count)]
         for condition in CONDITIONS:
             readings[condition].append(_read(model, tower, cases, condition))
     for condition in CONDITIONS:
@@ -231,9 +234,10 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ct", type=int, default=60, help="held-out chest phantoms")
     parser.add_argument("--mr", type=int, default=60, help="held-out brain phantoms")
+    parser.add_argument("--first-seed", type=int, default=HELD_OUT_FIRST, help="of the phantoms, not used for training")
     parser.add_argument("--json", type=Path, default=None, help="also write the figures here")
     chosen = parser.parse_args(arguments)
-    rows = run_trial(chosen.ct, chosen.mr, Places())
+    rows = run_trial(chosen.ct, chosen.mr, chosen.first_seed, Places())
     sys.stdout.write(table(rows) + "\n")
     if chosen.json is not None:
         chosen.json.write_text(json.dumps([asdict(r) for r in rows], indent=1) + "\n")

@@ -20,9 +20,9 @@ _FIELD_SPACING_MM = 4.0
 _FIELD_ORDER = 3
 _NOISE_SHARE = 0.12
 """Shares this close to none or all are noise: clipped noise would add volume wherever there is none."""
-_NEAR, _OWN = 0.05, 0.15
+_NEAR, _OWN = 0.1, 0.5
 """Fluid is ventricular near a ventricle probability above the first, where it exceeds this share of other fluid's."""
-_RIM_MM = 4.0
+_RIM_MM = 3.0
 """How far beyond the tower's ventricles their fluid is looked for: one voxel of the tower and a little."""
 
 

@@ -8,16 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomoscribe.core import Geometry
-from tomoscribe.phantoms.brain.params import Sequence, Tissue
+from tomoscribe.phantoms.brain.params import TISSUES, Sequence, Tissue
 from tomoscribe.phantoms.brain.patient import BrainPatient
 from tomoscribe.phantoms.canvas import Box, Canvas, FloatArray, blend
 from tomoscribe.phantoms.shapes import ellipsoid
 
 LABELS = ("brain", "ventricles", "csf", "lesions", "mass", "edema")
 _CLASS = {
-    "white": "brain", "gray": "brain", "deep_gray": "brain", "stem": "brain", "ventricle": "ventricles", "csf": "csf",
+    "white": "brain", "gray": "brain", "thalamus": "brain", "putamen": "brain", "caudate": "brain", "stem": "brain",
+    "cerebellar_gray": "brain", "cerebellar_white": "brain", "ventricle": "ventricles", "csf": "csf",
     "lesion": "lesions", "mass": "mass", "edema": "edema",
 }  # fmt: skip
+_LIKE = {
+    "ventricle": "csf", "thalamus": "deep_gray", "putamen": "deep_gray", "caudate": "deep_gray",
+    "cerebellar_gray": "gray", "cerebellar_white": "white",
+}  # fmt: skip
+"""Painted tissues with the parameters of another one."""
+_NUCLEI = ("thalamus", "putamen", "caudate")
+PAINTED = tuple(sorted((set(TISSUES) - {"deep_gray"}) | set(_LIKE)))
+"""Every tissue that a head is painted with."""
 WHOLE: Box = (slice(None), slice(None), slice(None))
 
 
@@ -54,14 +63,26 @@ def render(patient: BrainPatient, geometry: Geometry, sequences: dict[str, Seque
     """The noise-free images of the patient on any grid; thick slices are averages of thin ones."""
     thick, *plane = geometry.spacing_mm.tolist()
     factor = max(1, round(thick / min(plane)))
+    levels = {name: _levels(patient, sequence) for name, sequence in sequences.items()}
     if factor == 1:
-        return _Renderer(patient, geometry, sequences).run()
+        return _Renderer(patient, geometry, levels).run()
     fine = geometry.with_spacing((thick / factor, *plane))
-    thin = _Renderer(patient, fine, sequences).run()
+    thin = _Renderer(patient, fine, levels).run()
     return BrainMap(
         images={name: _averaged(image, factor) for name, image in thin.images.items()},
         shares={name: _averaged(share, factor) for name, share in thin.shares.items()},
     )
+
+
+def tissue_shares(patient: BrainPatient, geometry: Geometry) -> dict[str, FloatArray]:
+    """Share of each tissue of PAINTED in each voxel, from which any contrast follows; what is left over is air."""
+    levels = {name: {other: float(other == name) for other in PAINTED} for name in PAINTED if name != "air"}
+    return _Renderer(patient, geometry, levels).run().images
+
+
+def _levels(patient: BrainPatient, sequence: Sequence) -> dict[str, float]:
+    """Signal of each painted tissue."""
+    return {name: signal(patient.tissues[_LIKE.get(name, name)], sequence) for name in PAINTED}
 
 
 def _averaged(image: FloatArray, factor: int) -> FloatArray:
@@ -71,12 +92,18 @@ def _averaged(image: FloatArray, factor: int) -> FloatArray:
 
 
 class _Renderer:
-    def __init__(self, patient: BrainPatient, geometry: Geometry, sequences: dict[str, Sequence]) -> None:
+    """Paints one head.
+
+    Args:
+        levels: by name of the image, the signal of each painted tissue.
+    """
+
+    def __init__(self, patient: BrainPatient, geometry: Geometry, levels: dict[str, dict[str, float]]) -> None:
         self.patient = patient
         self.head = patient.head
         self.canvas = Canvas(geometry, patient.pose)
-        self.sequences = sequences
-        self.images = {name: np.zeros(geometry.shape, np.float32) for name in sequences}
+        self.levels = levels
+        self.images = {name: np.zeros(geometry.shape, np.float32) for name in levels}
         self.shares = {name: np.zeros(geometry.shape, np.float32) for name in LABELS}
 
     def run(self) -> BrainMap:
@@ -95,9 +122,7 @@ class _Renderer:
 
     def _paint(self, tissue: str, share: FloatArray, box: Box = WHOLE) -> None:
         """Replace ``share`` of the voxels by the tissue, in all contrasts and in the class shares."""
-        parameters = self.patient.tissues["csf" if tissue == "ventricle" else tissue]
-        for name, image in self.images.items():
-            blend(image, share, signal(parameters, self.sequences[name]), box)
+        self._outside(share, tissue, box)
         kind = _CLASS.get(tissue)
         for name, total in self.shares.items():
             blend(total, share, 1.0 if name == kind else 0.0, box)
@@ -112,7 +137,7 @@ class _Renderer:
     def _outside(self, share: FloatArray, tissue: str, box: Box = WHOLE) -> None:
         """Paint tissue that no class counts."""
         for name, image in self.images.items():
-            blend(image, share, signal(self.patient.tissues[tissue], self.sequences[name]), box)
+            blend(image, share, self.levels[name][tissue], box)
 
     def _face(self) -> None:
         """Orbits, sinuses, nose."""
@@ -166,20 +191,23 @@ class _Renderer:
         body = np.maximum(surface, limit)
         waves = head.folia(x * np.float32(0.35), y * np.float32(0.8), z)
         share = canvas.occupancy(body + np.float32(1.2) * np.maximum(waves - 0.6, 0))
-        self._paint("gray", share, box)
+        self._paint("cerebellar_gray", share, box)
         core = canvas.occupancy(body + np.float32(8.0) + np.float32(3.0) * waves)
-        self._paint("white", core, box)
+        self._paint("cerebellar_white", core, box)
         stem = canvas.occupancy(np.maximum(canvas.distance(head.brain_stem, box), cranium))
         self._paint("stem", stem, box)
         self.white *= (1 - share) * (1 - stem)
 
     def _deep(self) -> None:
         canvas, head, box = self.canvas, self.head, self.box
+        nuclei = [canvas.occupancy(canvas.evaluate(shape, box)) for shape in head.deep_gray()]
         gray = np.zeros_like(self.white)
-        for shape in head.deep_gray():
-            gray = np.maximum(gray, canvas.occupancy(canvas.evaluate(shape, box)))
+        for nucleus in nuclei:
+            gray = np.maximum(gray, nucleus)
         gray *= np.clip(self.white * 2, 0, 1)
-        self._paint("deep_gray", gray, box)
+        owner = np.argmax(nuclei, axis=0) % len(_NUCLEI)
+        for number, tissue in enumerate(_NUCLEI):
+            self._paint(tissue, np.where(owner == number, gray, np.float32(0)), box)
         third, fourth = head.middle_ventricles()
         lateral = canvas.evaluate(head.lateral_ventricles, box)
         share = np.maximum(canvas.occupancy(lateral), canvas.occupancy(canvas.distance(third, box)))

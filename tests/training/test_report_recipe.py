@@ -11,7 +11,7 @@ from tomoscribe.fusion.config import FusionConfig
 from tomoscribe.training.report_recipe import load_report_recipe
 
 
-@pytest.mark.parametrize("name", ["report_text", "report_questions", "report_image"])
+@pytest.mark.parametrize("name", ["report_text", "report_questions", "report_image", "report_refresh"])
 def test_the_shipped_recipes_load_and_fit_the_model(name: str) -> None:
     recipe = load_report_recipe(name)
     config = FusionConfig(vocab_size=100, **recipe.model)
