@@ -28,6 +28,8 @@ chests and a phantom none gained more than 0.11; with 1024 added the middle one 
 MIN_SHARE = 0.05
 """Share of the voxels that a tissue needs to count as seen."""
 
+MIN_DIFFERENT = 16
+"""With fewer different values the voxels are a drawing or a mask, not a scan."""
 MAX_BONE_SHARE = 0.12
 """Where nothing is darker than fat, more bone than this could be tissue that was never rescaled."""
 CONTRAST_TOLERANCE_HU = 250.0
@@ -107,7 +109,7 @@ def hounsfield_state(array: NDArray[Any], *, padding: float | None = None) -> Ho
         padding: value outside the field of view, not looked at.
     """
     samples = _samples(array, padding)
-    if samples.size < 500 or np.ptp(samples) == 0:
+    if samples.size < 500 or np.unique(samples).size < MIN_DIFFERENT:
         return HounsfieldState(state=State.UNKNOWN, evidence="too few different values")
     values, weights = _histogram(samples)
     as_hu = _read(values, weights, 1.0, 0.0)
