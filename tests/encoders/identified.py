@@ -64,7 +64,7 @@ def identify(ds: Dataset, label: Label) -> Dataset:
         if vr == "PN":
             ds.add_new(tag, vr, label.name)
         elif vr in TEXT:
-            ds.add_new(tag, vr, f"{family} {tag:08X}"[:16] if vr == "SH" else f"QQT{tag:08X} of {family}")
+            ds.add_new(tag, vr, f"{family} {tag:08X}"[:16] if vr == "SH" else f"QQTOKEN{tag:08X} of {family}")
     _numbers(ds)
     _nested(ds, label)
     _private_and_unknown(ds, label)
@@ -163,7 +163,7 @@ def identifiers(label: Label) -> set[str]:
     words = {w for w in re.split(r"[\^=]", label.name) if w}
     words |= {"HZQ-90210-77", "QZISSUER", "ACCZ778899", "SZ12345", "19410203", "20190817", "101112.13", "SNQZ5544332"}
     words |= {"STQZCT01", "QZPRIVATE", "QZUNKNOWN", "QZUNDEFINED", "QZCURVE", "QZOVERLAY", "QZPLANE", "QZTRAILING"}
-    words |= {"QZSOURCEAE", "QZPREAMBLE", "QQNESTED", "QQT", "2019-08-17", "1941-02-03"}
+    words |= {"QZSOURCEAE", "QZPREAMBLE", "QQNESTED", "QQTOKEN", "2019-08-17", "1941-02-03"}
     return words
 
 

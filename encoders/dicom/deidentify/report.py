@@ -14,7 +14,7 @@ class FileReport:
     """One input file.
 
     Args:
-        number: its place among the DICOM files of the input, sorted by path; from 1.
+        number: its place among the DICOM files of the input, sorted by path, those in zips last; from 1.
         kind: name of its SOP class.
         output: path below the output folder, None when it was dropped.
         reason: why it was dropped.
@@ -37,11 +37,13 @@ class DeidentificationReport:
     Args:
         profile: edition of the table that was applied.
         codes: of the profile and the options, as recorded in (0012,0064).
+        passed_over: what of the input was not looked into.
     """
 
     profile: str
     codes: tuple[Code, ...]
     files: tuple[FileReport, ...]
+    passed_over: tuple[str, ...] = ()
 
     @property
     def written(self) -> tuple[FileReport, ...]:
@@ -60,6 +62,7 @@ class DeidentificationReport:
             "codes": [{"value": c.value, "scheme": c.scheme, "meaning": c.meaning} for c in self.codes],
             "written": len(self.written),
             "dropped": len(self.dropped),
+            "passed_over": list(self.passed_over),
             "files": [
                 {
                     "number": f.number,
@@ -81,6 +84,7 @@ class DeidentificationReport:
         lines = [f"{len(self.written)} files written, {len(self.dropped)} dropped ({self.profile})"]
         lines += [f"  {count} {what}" for what, count in sorted(total.items())]
         lines += _grouped("dropped", [(f.reason or "", f.number) for f in self.dropped])
+        lines += [f"passed over: {words}" for words in self.passed_over]
         lines += _grouped("WARNING", [(w, f.number) for f in self.written for w in f.warnings])
         return lines
 

@@ -23,18 +23,19 @@ from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from tomoscribe.core import Code
-from tomoscribe.core.errors import CancelledError, InputError, OutputError, TomoscribeError
+from tomoscribe.core.errors import CancelledError, OutputError, TomoscribeError
 from tomoscribe.encoders.dicom.broken import BROKEN_FILE
 from tomoscribe.encoders.dicom.charset import character_set, text_of
 from tomoscribe.encoders.dicom.deidentify.clean import Cleaner, Rules
 from tomoscribe.encoders.dicom.deidentify.identifiers import Identifiers
+from tomoscribe.encoders.dicom.deidentify.inputs import dicom_below
 from tomoscribe.encoders.dicom.deidentify.key import SecretKey
 from tomoscribe.encoders.dicom.deidentify.options import BASIC, CODES, STRUCTURED_CONTENT, Option
 from tomoscribe.encoders.dicom.deidentify.pixels import black_out, copy_pixels
 from tomoscribe.encoders.dicom.deidentify.policy import HEAD_WARNING, is_ultrasound, may_show_face, reason_to_drop
 from tomoscribe.encoders.dicom.deidentify.profile import edition
 from tomoscribe.encoders.dicom.deidentify.report import DeidentificationReport, FileReport
-from tomoscribe.encoders.dicom.files import Progress, find_dicom
+from tomoscribe.encoders.dicom.files import Progress
 from tomoscribe.encoders.dicom.guarded import HeaderError, read_header
 from tomoscribe.encoders.dicom.headers import lenient_reading
 from tomoscribe.encoders.dicom.pixels import read_object
@@ -103,20 +104,21 @@ def deidentify(
     """
     source, out, report_progress = Path(source), Path(out), progress or _silent
     _check_places(source, out)
-    found = find_dicom(source, progress=progress)
-    if not found.candidates:
-        raise InputError(
-            "no DICOM files found", where=source.name, remedy="choose a folder, a zip or a file with DICOM"
-        )
+    found = dicom_below(source, report_progress)
     with lenient_reading(), _staging(out) as staging:
         job = _Job(key=key, options=frozenset(options), staging=staging)
-        studies, refused = _survey(found.candidates, job, report_progress)
+        studies, refused = _survey(found.paths, job, report_progress)
         reports = [FileReport(number=i.number, kind=i.kind, reason=i.reason) for i in refused]
         for n, study in enumerate(studies):
             report_progress("de-identifying", 0.3 + 0.7 * n / len(studies))
             reports += _whole_study(study, job, report_progress)
         reports.sort(key=lambda r: r.number)
-        report = DeidentificationReport(profile=edition(), codes=tuple(_codes(job, "")), files=tuple(reports))
+        report = DeidentificationReport(
+            profile=edition(),
+            codes=tuple(_codes(job, "")),
+            files=tuple(reports),
+            passed_over=found.passed_over,
+        )
         if not report.written:
             raise OutputError(f"no file may leave: {'; '.join(report.lines()[1:4])}", remedy="see the reasons given")
         _write_report(report, staging)
@@ -129,7 +131,7 @@ def _survey(paths: Sequence[Path], job: _Job, progress: Progress) -> tuple[list[
     """Studies in the order of their first file, and the files that cannot be read at all."""
     by_uid: dict[str, _Study] = defaultdict(_Study)
     refused = []
-    for number, path in enumerate(sorted(paths), start=1):
+    for number, path in enumerate(paths, start=1):
         if number % 20 == 1:
             progress("looking for identifiers", 0.3 * number / len(paths))
         item = _Input(number=number, path=path)
