@@ -25,10 +25,12 @@ echo "Installing into $target ..."
 "$python" -m venv ${VENV_OPTIONS:-} "$target"
 "$target/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir \\
   --no-index --find-links "$here/wheels" "@WANTED@"
-"$target/bin/python" - <<'CHECK'
-import sys
-from tomoscribe.cli.info import _weights
-altered = [w["name"] for w in _weights() if not w["intact"]]
+"$target/bin/python" - "$here/weights.json" <<'CHECK'
+import hashlib, json, pathlib, sys, sysconfig
+installed = pathlib.Path(sysconfig.get_paths()["purelib"]) / "tomoscribe"
+found = {hashlib.sha256(p.read_bytes()).hexdigest() for p in installed.rglob("*.safetensors")}
+wanted = json.loads(pathlib.Path(sys.argv[1]).read_text())
+altered = [w["name"] for w in wanted if w["sha256"] not in found]
 sys.exit("install.sh: altered weights: " + ", ".join(altered) if altered else 0)
 CHECK
 echo "Done: $target/bin/tomoscribe --help"
