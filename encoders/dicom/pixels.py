@@ -19,6 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from tomoscribe.encoders.dicom.broken import BROKEN_ELEMENT
 from tomoscribe.encoders.dicom.codestream import stated_size
 from tomoscribe.encoders.dicom.guard import wire
 from tomoscribe.encoders.dicom.guarded import GuardedHeader, HeaderError, Outcome, header_guard, read_header
@@ -223,5 +224,5 @@ def _exactly(file: BinaryIO, count: int) -> bytes:
 def _whole(ds: Dataset, keyword: str) -> int:
     try:
         return max(0, int(ds.get(keyword) or 0))
-    except (TypeError, ValueError):
+    except BROKEN_ELEMENT:
         return 0

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from tomoscribe.core.errors import InputError
 from tomoscribe.encoders.dicom.broken import BROKEN_FILE
@@ -44,6 +45,14 @@ class Group:
         return [path for _, _, path in self.files]
 
 
+class _Place(NamedTuple):
+    """A file, its folder, and what its name is hashed to."""
+
+    path: Path
+    folder: str
+    name_hash: bytes
+
+
 class Survey:
     """Collects what a scan finds.
 
@@ -68,6 +77,7 @@ class Survey:
         self._temporary: set[str] = set()
         self._remembered: dict[str, dict[bytes, Known]] = {}
         self._folders: dict[str, dict[bytes, Known]] = {}
+        self._folder_hashes: dict[str, bytes] = {}
 
     def take(self, found: Inventory) -> None:
         """Sorts in all files of an inventory, and those of the zips among them."""
@@ -105,20 +115,22 @@ class Survey:
         self.num_looked_at += len(entries)
         unknown = []
         for entry in entries:
-            folder, name = os.path.split(entry.path)
-            known = self._known(folder, name)
+            place = self._place(entry.path)
+            known = self._remembered[place.folder].get(place.name_hash)
             if known is None or (known.size, known.mtime_ns) != (entry.size, entry.mtime_ns):
                 unknown.append(entry)
             else:
-                self._sort_in(entry.path, known, ())
+                self._sort_in(place, known, ())
         paths = [entry.path for entry in unknown]
         for entry, found in zip(unknown, self._read(paths, len(paths)), strict=True):
             self._sort_in_new(entry, found)
 
-    def _known(self, folder: str, name: str) -> Known | None:
+    def _place(self, path: Path) -> _Place:
+        folder, _, name = str(path).rpartition(os.sep)
         if folder not in self._remembered:
             self._remembered[folder] = self.index.folder(folder)
-        return self._remembered[folder].get(self.index.hash(os.fsencode(name)))
+            self._folder_hashes[folder] = self.index.hash(os.fsencode(folder))
+        return _Place(path, folder, self.index.hash(os.fsencode(name)))
 
     def _read(self, paths: list[Path], total: int) -> Iterator[GuardedHeader | HeaderError]:
         for n, found in enumerate(read_guarded(paths, SLICE_KEYWORDS)):
@@ -135,12 +147,12 @@ class Survey:
                 self._leave_out(entry.path, found.outcome.name.lower(), found.reason)
             else:
                 known = Known(entry.size, entry.mtime_ns, kind, 0, _NO_GROUP)
-                self._sort_in(entry.path, known, (), found.reason)
+                self._sort_in(self._place(entry.path), known, (), found.reason)
             return
         slices = _slices(found)
         kind, group = self._kind(found, slices)
         known = Known(found.facts.size, found.facts.mtime_ns, kind, found.facts.program, group)
-        self._sort_in(entry.path, known, slices)
+        self._sort_in(self._place(entry.path), known, slices)
 
     def _kind(self, found: GuardedHeader, slices: tuple[SliceHeader, ...]) -> tuple[int, bytes]:
         if is_directory(found):
@@ -152,16 +164,16 @@ class Survey:
             return ANONYMOUS, _NO_GROUP
         return IMAGE, self.index.hash(first.study_uid.encode(), first.series_uid.encode())
 
-    def _sort_in(self, path: Path, known: Known, slices: tuple[SliceHeader, ...], why: str = "") -> None:
+    def _sort_in(self, place: _Place, known: Known, slices: tuple[SliceHeader, ...], why: str = "") -> None:
         """One file, known of old or read now, to where it belongs."""
-        folder, name = os.path.split(path)
+        path, folder, name_hash = place
         if folder not in self._temporary and is_settled(known.mtime_ns):
-            self._folders.setdefault(folder, {})[self.index.hash(os.fsencode(name))] = known
+            self._folders.setdefault(folder, {})[name_hash] = known
         if known.program:
             self.programs[known.program] += 1
         if known.kind == IMAGE:
             group = self.groups.setdefault(known.group, Group())
-            group.files.append((self.index.hash(os.fsencode(path)), known, path))
+            group.files.append((self._folder_hashes[folder] + name_hash, known, path))
             if slices:
                 group.slices[path] = slices
         elif known.kind == DIRECTORY:

@@ -122,6 +122,15 @@ def test_what_breaks_a_limit_is_refused_with_the_limit(guard, tmp_path, name):
         assert (status, reason in found) == (wire.REFUSED, True), found
 
 
+@pytest.mark.parametrize(("vr", "value"), [("UL", b"\0\0\1\0"), ("IS", b"99999 "), ("FD", b"\x10\0"), ("NS", b"\4\0")])
+def test_a_pixel_description_of_another_vr_is_not_read_in_two_ways(guard, tmp_path, vr, value):
+    content = image().replace(element(0x00280010, "US", b"\4\0"), element(0x00280010, vr, value))
+    path = written(tmp_path / "a.dcm", content + pixels(bytes(32)))
+    assert answer(guard(), path) == (wire.DAMAGED, "its pixel description is broken")
+    with pytest.raises(HeaderError, match="pixel description is broken"):
+        read_whole(path)
+
+
 def test_nested_sequences_that_nobody_asked_for_cost_nothing(guard, tmp_path):
     path = written(tmp_path / "a.dcm", nested(1000, undefined=False) + image() + pixels(bytes(32)))
     assert answer(guard(), path, Want(tags=frozenset({0x00280010}))) == (wire.HEADER, "")

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tomoscribe.encoders.dicom.guard import wire
 from tomoscribe.encoders.dicom.guard.preamble import KINDS, executable_kind
-from tomoscribe.encoders.dicom.guard.source import WINDOW, Inflated, Plain, Refused, Stop
-from tomoscribe.encoders.dicom.guard.walk import Walker
+from tomoscribe.encoders.dicom.guard.source import WINDOW, Broken, Inflated, Plain, Refused, Stop
+from tomoscribe.encoders.dicom.guard.walk import NO_VR, Walker
 
 if TYPE_CHECKING:
     from tomoscribe.encoders.dicom.guard.limits import Limits
@@ -193,7 +193,7 @@ class _Reader:
         if facts.pixels_at < 0:
             return
         limits = self.limits
-        sizes = {tag: value for tag, _, value in elements if tag in _SIZES and isinstance(value, bytes)}
+        sizes = _sizes(elements)
         frames, allocated = _decimal(sizes.get(_FRAMES)), _short(sizes.get(_ALLOCATED), facts.flags) or 16
         rows, columns = _short(sizes.get(_ROWS), facts.flags), _short(sizes.get(_COLUMNS), facts.flags)
         voxels = frames * rows * columns * (_short(sizes.get(_SAMPLES), facts.flags) or 1)
@@ -209,6 +209,23 @@ class _Reader:
                 f"it would fill {needed / 2**20:.0f} MiB from a file of {facts.size / 2**20:.2f} MiB, "
                 f"more than {limits.ratio} to 1"
             )
+
+
+def _sizes(elements: list[Any]) -> dict[int, bytes]:
+    """The values that describe the pixels, each of the VR of the standard: another one would be read otherwise later.
+
+    Raises:
+        Broken: one is something else.
+    """
+    sizes = {}
+    for tag, vr, value in elements:
+        if tag not in _SIZES:
+            continue
+        is_short = vr in (b"US", b"UN", NO_VR) and len(value) in (0, 2)
+        if not (vr in (b"IS", b"UN", NO_VR) if tag == _FRAMES else is_short):
+            raise Broken("its pixel description is broken")
+        sizes[tag] = value
+    return sizes
 
 
 def looks_like_dicom(head: bytes) -> bool:
