@@ -18,7 +18,8 @@ def check(
 ) -> None:
     """Say of every series whether it can be read: accept, resample or refuse, why, and what was measured.
 
-    Headers and pixels are read; nothing is written. The exit code is 0 whatever the verdicts are.
+    Headers and pixels are read; nothing is written. Files that are left out are named on standard error. The exit code
+    is 0 whatever the verdicts are.
     """
     import json
 
@@ -26,8 +27,11 @@ def check(
     from tomoscribe.core.serial import to_json
     from tomoscribe.encoders.dicom.verdicts import verdicts
 
+    left_out: list[str] = []
     with progress_bar() as progress:
-        rows = verdicts(path, progress)
+        rows = verdicts(path, progress, problem=lambda file, why: left_out.append(f"left out: {file.name}: {why}"))
+    for line in left_out:
+        typer.echo(line, err=True)
     if as_json:
         typer.echo(json.dumps([to_json(row) for row in rows], indent=2, ensure_ascii=False))
         return

@@ -41,6 +41,7 @@ def collect() -> dict[str, Any]:
             {"name": d.name, "description": d.description, "free_gb": round(d.free_bytes / 1e9, 1)} for d in devices
         ],
         "gpu": why_no_cuda(),
+        "guard": _guard(),
         "weights": _weights(),
         "can": _abilities(),
         "problems": problems(),
@@ -60,6 +61,20 @@ def problems() -> list[str]:
                 "install both from the same place, or remove it: pip uninstall torchvision"
             )
     return found
+
+
+def _guard() -> str:
+    """Whether the process that reads DICOM headers starts, and which of the platform's limits it lacks."""
+    from tomoscribe.core.errors import InputError
+    from tomoscribe.encoders.dicom.guarded import header_guard
+
+    try:
+        seconds = header_guard().start()
+    except InputError as error:
+        return error.line()
+    missing = header_guard().missing_limits
+    limits = f"this platform does not limit its {', '.join(missing)}" if missing else "under the platform's limits"
+    return f"starts in {1000 * seconds:.0f} ms, {limits}"
 
 
 def _abilities() -> dict[str, str]:
@@ -96,7 +111,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     lines += [f"  {name} {found or 'not installed'}" for name, found in facts["packages"].items()]
     lines += ["", "Devices"]
     lines += [f"  {d['name']}: {d['description']}, {d['free_gb']} GB free" for d in facts["devices"]]
-    lines += [f"  GPU: {facts['gpu']}", "", "Weights"]
+    lines += [f"  GPU: {facts['gpu']}", "", f"DICOM header guard: {facts['guard']}", "", "Weights"]
     for w in facts["weights"]:
         state = "intact" if w["intact"] else "ALTERED"
         lines.append(f"  {w['name']}: {w['file']}, {w['licence']}, sha256 {w['sha256']}, {state}")

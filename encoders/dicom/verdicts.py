@@ -18,6 +18,7 @@ from tomoscribe.encoders.dicom.gate.regrid import is_sheared, tilt_degrees, unev
 from tomoscribe.encoders.dicom.gate.splitting import same_position_count
 from tomoscribe.encoders.dicom.hounsfield import hounsfield_state
 from tomoscribe.encoders.dicom.scan import scan
+from tomoscribe.encoders.dicom.survey import Problem
 
 Progress = Callable[[str, float], None]
 WORDS = {Verdict.ACCEPTED: "accept", Verdict.RESAMPLED: "resample", Verdict.REFUSED: "refuse"}
@@ -68,13 +69,18 @@ class SeriesVerdict:
     measured: Measured
 
 
-def verdicts(path: Path, progress: Progress | None = None) -> tuple[SeriesVerdict, ...]:
+def verdicts(
+    path: Path, progress: Progress | None = None, *, problem: Problem | None = None
+) -> tuple[SeriesVerdict, ...]:
     """Each series, or named part of one, below a path; pixels of all that the headers let through are read.
+
+    Args:
+        problem: as in ``scan``.
 
     Raises:
         InputError: there is nothing to read.
     """
-    studies = scan(path, progress=progress)
+    studies = scan(path, progress=progress, problem=problem)
     pairs = [(study, series) for study in studies for series in study.series]
     out = []
     for n, (study, series) in enumerate(pairs):

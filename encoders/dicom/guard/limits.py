@@ -12,8 +12,8 @@ from tomoscribe.core.errors import ConfigError
 class Limits:
     """Limits of one file; what is larger is refused with the limit that it broke.
 
-    The defaults hold every object of a clinical archive that this reader can use with room to spare: the largest
-    header seen in our real files is 0.9 MB with 30,000 elements.
+    The defaults leave room above what archives hold: of 881 real files and pydicom's test files the largest header has
+    0.28 MB of values, the one with most elements 10,872.
 
     Args:
         header_bytes: bytes of values that are handed on from one header.
