@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from tomoscribe import sample_data
 from tomoscribe.cli.main import main
+from tomoscribe.validation import hostile
 
 Run = Callable[..., tuple[int, str]]
 
@@ -115,3 +117,14 @@ def test_a_slab_of_the_chest_is_refused_or_reported_as_incomplete(run: Run, slic
     else:
         _one_line(err)
         assert not (tmp_path / "out").exists()
+
+
+def test_check_names_the_files_that_are_left_out(slices, monkeypatch, capsys):
+    (slices / "odd.dcm").write_bytes(hostile.file(hostile.nested(60, undefined=True)))
+    monkeypatch.setattr("sys.argv", ["tomoscribe", "check", "--json", str(slices)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    said = capsys.readouterr()
+    assert end.value.code in (0, None)
+    assert [row["verdict"] for row in json.loads(said.out)] == ["accept"]
+    assert "left out: odd.dcm: its sequences are nested more than 32 deep" in said.err
