@@ -17,6 +17,7 @@ from tomoscribe.core import Series, Study, Verdict
 from tomoscribe.core.errors import InputError
 from tomoscribe.encoders.dicom import acquisition as facts
 from tomoscribe.encoders.dicom.broken import BROKEN_FILE
+from tomoscribe.encoders.dicom.charset import text_of
 from tomoscribe.encoders.dicom.files import Progress, inventory
 from tomoscribe.encoders.dicom.gate import Part, parts_of
 from tomoscribe.encoders.dicom.guard.preamble import KINDS
@@ -199,7 +200,7 @@ def _series(one: _Judged, ds: Dataset) -> tuple[str, Series]:
     series = Series(
         series_uid=text(ds, "SeriesInstanceUID") or "",
         number=integer(flat, "SeriesNumber"),
-        description=text(flat, "SeriesDescription"),
+        description=text_of(ds, "SeriesDescription"),
         files=one.files,
         frames=one.frames,
         acquisition=facts.acquisition(flat),

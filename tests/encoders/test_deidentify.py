@@ -151,6 +151,7 @@ def test_references_inside_sequences_follow_the_new_uids(study, tmp_path, edit):
     ds = first(tmp_path / "out")
     assert {i.ReferencedSOPInstanceUID for i in ds.SourceImageSequence[0].ReferencedImageSequence} == new
     assert ds.SourceImageSequence[0].ReferencedSOPClassUID == pydicom.uid.CTImageStorage
+    assert ds.CodingSchemeIdentificationSequence[0].CodingSchemeUID == "2.16.840.1.113883.6.96"
     assert {str(KEY.uid(u)) for u in uids} == {str(u) for u in new}
 
 
@@ -159,6 +160,9 @@ def _refer(ds: Dataset, uids: list[str]) -> None:
     item.ReferencedSOPClassUID = pydicom.uid.CTImageStorage
     item.ReferencedImageSequence = Sequence([_reference(u) for u in uids])
     ds.SourceImageSequence = Sequence([item])
+    scheme = Dataset()
+    scheme.CodingSchemeDesignator, scheme.CodingSchemeUID = "SCT", "2.16.840.1.113883.6.96"
+    ds.CodingSchemeIdentificationSequence = Sequence([scheme])
 
 
 def _reference(uid: str) -> Dataset:

@@ -63,6 +63,7 @@ def test_one_patient_has_one_key_in_every_character_set(tmp_path, make_volume, i
     def fill(ds, label):
         ds.SpecificCharacterSet = label.written
         ds.PatientID, ds.IssuerOfPatientID, ds.PatientName = "王小东病案77", "东方医院", label.name
+        ds.StudyDescription, ds.SeriesDescription = "胸部增强", "胸部平扫"
         return ds
 
     keys = {}
@@ -71,6 +72,7 @@ def test_one_patient_has_one_key_in_every_character_set(tmp_path, make_volume, i
         label_study(tmp_path / name, LABELS[name], fill)
         (study,) = scan(tmp_path / name)
         keys[name] = study.patient_key
+        assert (study.description, study.series[0].description) == ("胸部增强", "胸部平扫"), name
         lies = "labelled" in name
         assert any("read as what it is" in w for w in study.warnings) is lies, name
     assert len(set(keys.values())) == 1, keys

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 
 from tomoscribe.encoders.dicom.broken import BROKEN_ELEMENT
 from tomoscribe.encoders.dicom.charset import CharacterSet, character_set, text_of
+from tomoscribe.encoders.dicom.deidentify.profile import KEPT_UIDS
 from tomoscribe.encoders.dicom.deidentify.words import is_technical
 
 _NUMBERS = frozenset(
@@ -92,7 +93,8 @@ class Identifiers:
 
     def _take(self, vr: str, name: str, text: str) -> None:
         if vr == "UI":
-            self.uids.update(u for u in text.split("\\") if u and not u.startswith("1.2.840.10008."))
+            if name not in KEPT_UIDS:
+                self.uids.update(u for u in text.split("\\") if u and not u.startswith("1.2.840.10008."))
         elif vr == "PN":
             self._take_name(text)
         elif name in _DATES:

@@ -45,7 +45,7 @@ _KEEP_BYTES = frozenset(
         "LargestImagePixelValue", "RealWorldValueLUTData",
     )
 )  # fmt: skip
-_KEEP_UID = frozenset(
+KEPT_UIDS = frozenset(
     (
         "SOPClassUID", "ReferencedSOPClassUID", "ReferencedSOPClassUIDInFile", "CodingSchemeUID", "ContextUID",
         "MappingResourceUID", "TransferSyntaxUID", "ReferencedTransferSyntaxUIDInFile",
@@ -155,7 +155,7 @@ def _unlisted(tag: BaseTag, vr: str, options: Collection[Option]) -> Action:
     if vr == "SQ":
         return Action.ITEMS
     if vr == "UI":
-        return Action.KEEP if name in _KEEP_UID else Action.UID
+        return Action.KEEP if name in KEPT_UIDS else Action.UID
     if vr in _DATES:
         return Action.SHIFT if Option.MODIFIED_DATES in options else Action.EMPTY
     if vr == "PN":
