@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -13,7 +14,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr
 
 from tomoscribe.encoders.dicom.headers import text
 from tomoscribe.reports.pacs.association import entity
-from tomoscribe.reports.pacs.intake import ANNOUNCED_PDU_BYTES
+from tomoscribe.reports.pacs.intake import ANNOUNCED_PDU_BYTES, Intake, guard_handler
 from tomoscribe.reports.pacs.state import Obligation, Received, State
 from tomoscribe.reports.pacs.uids import is_uid
 from tomoscribe.reports.site import Caller, Site
@@ -87,6 +88,11 @@ class Commitments:
                 self._state.settle(obligation.transaction_uid, now + _REPORT_PAUSE_S)
         return False
 
+    def _intake(self) -> Intake:
+        """No object has a place on an association for reports."""
+        listen = self._site.listening()
+        return Intake(folder=Path(listen.folder), max_object_bytes=0, timeout_s=listen.timeout_s)
+
     def _sorted(self, obligation: Obligation) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         held = [o for o in obligation.objects if any(self._is_here(r) for r in self._state.holds(*o))]
         return held, [o for o in obligation.objects if o not in set(held)]
@@ -109,6 +115,7 @@ class Commitments:
             ae_title=caller.ae_title,
             max_pdu=ANNOUNCED_PDU_BYTES,
             ext_neg=[build_role(StorageCommitmentPushModel, scp_role=True)],
+            evt_handlers=[guard_handler(self._intake())],
         )
         if not assoc.is_established:
             return False

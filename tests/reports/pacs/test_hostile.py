@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from pynetdicom import build_context
 
 from tomoscribe.core.errors import ConfigError, PeerError
 from tomoscribe.reports.pacs import http_io
@@ -307,3 +308,25 @@ def test_another_object_than_the_one_asked_for_is_not_kept(study_folder: Path, t
     with _web(answer) as (peer, _), pytest.raises(PeerError, match="another object than the one asked for"):
         pull_study(Site(), peer, STUDY, tmp_path / "out", tools.quiet)
     assert not list((tmp_path / "out").rglob("*"))
+
+
+def test_an_answer_is_kept_for_the_request_that_waits_for_it(make_station: Any) -> None:
+    """The library's reactor asks without blocking; while a request waits, it gets nothing."""
+    from tomoscribe.reports.pacs.association import entity
+    from tomoscribe.reports.pacs.intake import Intake, guard_handler
+
+    station = make_station()
+    intake = Intake(folder=station.folder, max_object_bytes=0, timeout_s=5)
+    assoc = entity("TOMOSCRIBE", 5).associate(
+        "127.0.0.1",
+        station.site.listening().port,
+        ae_title="TOMOSCRIBE",
+        contexts=[build_context("1.2.840.10008.1.1")],
+        evt_handlers=[guard_handler(intake)],
+    )
+    assoc._reactor_checkpoint.clear()
+    assoc.dimse.msg_queue.put((1, "answer"))
+    assert assoc.dimse.get_msg(block=False) == (None, None)
+    assert assoc.dimse.get_msg(block=True) == (1, "answer")
+    assoc._reactor_checkpoint.set()
+    assoc.release()
