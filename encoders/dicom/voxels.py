@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomoscribe.core.errors import RefusedSeriesError
-from tomoscribe.encoders.dicom.codecs import CodecError
+from tomoscribe.encoders.dicom.codecs import CodecError, uses_all_cores
 from tomoscribe.encoders.dicom.frames import Frames, open_frames
 from tomoscribe.encoders.dicom.guarded import HeaderError
 from tomoscribe.encoders.dicom.headers import SliceHeader
@@ -51,7 +51,8 @@ def read_voxels(headers: Sequence[SliceHeader]) -> tuple[NDArray[Any], list[Padd
 
 def _filled(headers: Sequence[SliceHeader], array: NDArray[Any]) -> tuple[NDArray[Any], list[Padding]]:
     reading = _Reading(headers=headers, array=array)
-    on_all_cores(reading.read, _units(headers))
+    count = num_threads(headers)
+    in_threads(reading.read, _units(headers, count), count)
     return array, [reading.paddings[k] for k in range(len(headers))]
 
 
@@ -98,8 +99,8 @@ class _Reading:
         return padding
 
 
-def on_all_cores(work: Callable[[Unit], None], units: Sequence[Unit]) -> None:
-    """Does all units, as many at once as there are cores; the first error stops the rest and is raised."""
+def in_threads(work: Callable[[Unit], None], units: Sequence[Unit], count: int) -> None:
+    """Does all units, ``count`` at once; the first error stops the rest and is raised."""
     waiting, stop = iter(units), threading.Event()
 
     def run() -> None:
@@ -112,19 +113,20 @@ def on_all_cores(work: Callable[[Unit], None], units: Sequence[Unit]) -> None:
             stop.set()
             raise
 
-    count = min(num_threads(), len(units))
+    count = min(count, len(units))
     with ThreadPoolExecutor(max_workers=max(1, count), thread_name_prefix="dicom-pixels") as pool:
         futures = [pool.submit(run) for _ in range(count)]
     for future in futures:
         future.result()
 
 
-def num_threads() -> int:
-    """How many threads decode."""
-    return min(MAX_THREADS, os.cpu_count() or 1)
+def num_threads(headers: Sequence[SliceHeader]) -> int:
+    """How many threads read these slices: one per core where their decoder lets them."""
+    parallel = all(uses_all_cores(h.transfer_syntax_uid or "") for h in headers)
+    return min(MAX_THREADS, os.cpu_count() or 1) if parallel else 1
 
 
-def _units(headers: Sequence[SliceHeader]) -> list[Sequence[int]]:
+def _units(headers: Sequence[SliceHeader], count: int) -> list[Sequence[int]]:
     """Runs of neighboring slices, long ones first and single ones at the end, so that all threads end together.
 
     Neighbors in memory belong to one thread: two that fill the same (huge) page for the first time hinder each other.
@@ -138,7 +140,7 @@ def _units(headers: Sequence[SliceHeader]) -> list[Sequence[int]]:
     units: list[Sequence[int]] = []
     start = 0
     while start < len(headers):
-        size = min(_MAX_RUN, max(1, (len(headers) - start) // (2 * num_threads())))
+        size = min(_MAX_RUN, max(1, (len(headers) - start) // (2 * count)))
         units.append(range(start, min(start + size, len(headers))))
         start += size
     return units

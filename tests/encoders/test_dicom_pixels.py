@@ -335,5 +335,5 @@ def test_the_first_error_stops_all_threads():
         done.append(n)
 
     with pytest.raises(CodecError, match="stop"):
-        voxels.on_all_cores(work, list(range(10_000)))
+        voxels.in_threads(work, list(range(10_000)), 2)
     assert len(done) < 10_000

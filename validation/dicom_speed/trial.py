@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tomoscribe.core.errors import InvalidValueError
+from tomoscribe.encoders.dicom.index import CACHE_VARIABLE
 from tomoscribe.validation.dicom_speed.compare import Agreement, compare
 from tomoscribe.validation.dicom_speed.data import TrialSeries
 from tomoscribe.validation.peers import ADAPTERS, Contender, Grid, contender
@@ -219,14 +220,11 @@ def _run(adapter: str, series: TrialSeries, result: Path, options: Sequence[str]
     environment = {k: v for k, v in os.environ.items() if k not in _THREAD_LIMITS}
     result.unlink(missing_ok=True)
     try:
-        done = subprocess.run(
-            command,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
+        with tempfile.TemporaryDirectory(prefix="tomoscribe-cache-") as cache:
+            environment[CACHE_VARIABLE] = cache  # our reader must not remember an earlier turn
+            done = subprocess.run(
+                command, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False
+            )
     except subprocess.TimeoutExpired:
         return f"took more than {LIMIT_S:.0f} s"
     if done.returncode != 0 or not result.is_file():

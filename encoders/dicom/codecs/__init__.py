@@ -6,7 +6,7 @@ and straight into the volume. What they do not take, and every other transfer sy
 decoders. All three give the same values; tests hold them against each other.
 """
 
-from tomoscribe.encoders.dicom.codecs.decode import decode_frame
+from tomoscribe.encoders.dicom.codecs.decode import decode_frame, uses_all_cores
 from tomoscribe.encoders.dicom.codecs.layout import CodecError, Layout
 
-__all__ = ["CodecError", "Layout", "decode_frame"]
+__all__ = ["CodecError", "Layout", "decode_frame", "uses_all_cores"]

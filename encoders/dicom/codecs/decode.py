@@ -10,6 +10,13 @@ from tomoscribe.encoders.dicom.codecs import jpeg2000, jpegls, other, rle
 from tomoscribe.encoders.dicom.codecs.layout import Layout
 
 _FAST = {uid: codec.decode for codec in (jpegls, jpeg2000, rle) for uid in codec.SYNTAXES}
+_WITHOUT_LOCK = frozenset({*jpegls.SYNTAXES, *jpeg2000.SYNTAXES})
+_NATIVE = frozenset({"", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"})
+
+
+def uses_all_cores(transfer_syntax_uid: str) -> bool:
+    """Whether threads help: not where a decoder keeps the interpreter's lock, and they would only wait for it."""
+    return transfer_syntax_uid in _WITHOUT_LOCK or transfer_syntax_uid in _NATIVE
 
 
 def decode_frame(frame: bytes, layout: Layout, out: NDArray[Any]) -> None:
