@@ -16,6 +16,7 @@ from tomoscribe.encoders.dicom.gate.grid import along_normal, axes, is_complete,
 from tomoscribe.encoders.dicom.gate.refusal import Slices
 from tomoscribe.encoders.dicom.gate.regrid import is_sheared, tilt_degrees, uneven_steps
 from tomoscribe.encoders.dicom.gate.splitting import same_position_count
+from tomoscribe.encoders.dicom.headers import SliceHeader, lenient_reading, read_slice_headers
 from tomoscribe.encoders.dicom.hounsfield import hounsfield_state
 from tomoscribe.encoders.dicom.scan import scan
 from tomoscribe.encoders.dicom.survey import Problem
@@ -114,8 +115,19 @@ def _verdict(study: Study, series: Series) -> SeriesVerdict:
         reason=reason,
         remedy=remedy,
         notes=tuple(note for note in notes if note not in (reason or "")),
-        measured=_measured(series.scanned[1].slices if series.scanned else (), unit, hounsfield),
+        measured=_measured(_headers(series), unit, hounsfield),
     )
+
+
+def _headers(series: Series) -> tuple[SliceHeader, ...]:
+    """The headers of the slices, those of the scan or read again; files that can no longer be read are passed over."""
+    if series.scanned:
+        slices: tuple[SliceHeader, ...] = series.scanned[1].slices
+        return slices
+    files = list(dict.fromkeys(series.files))
+    with lenient_reading():
+        found = dict(zip(files, read_slice_headers(files), strict=True))
+    return tuple(header for path, frame in series.slices for header in found[path][frame : frame + 1])
 
 
 def _measured(headers: Slices, unit: str | None, hounsfield: str | None) -> Measured:

@@ -27,6 +27,7 @@ from tomoscribe.core.uids import derive_uid
 from tomoscribe.encoders.dicom import load_volume, scan, voxels, write_series
 from tomoscribe.encoders.dicom.codecs import CodecError, Layout, decode_frame, jpeg2000, jpegls, other
 from tomoscribe.encoders.dicom.values import Rescale, check_bits, to_int16
+from tomoscribe.encoders.dicom.verdicts import verdicts
 
 SHAPE = (3, 67, 45)
 NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
@@ -337,3 +338,17 @@ def test_the_first_error_stops_all_threads():
     with pytest.raises(CodecError, match="stop"):
         voxels.in_threads(work, list(range(10_000)), 2)
     assert len(done) < 10_000
+
+
+def test_a_remembered_series_is_measured_and_read_like_a_new_one(series, monkeypatch, tmp_path):
+    """The second scan takes the verdict from the index and has no headers at hand."""
+    monkeypatch.setenv("TOMOSCRIBE_CACHE", str(tmp_path / "cache"))
+    for path in series.iterdir():
+        os.utime(path, ns=(10**18, 10**18))  # long ago: a file that has just changed is not remembered
+    first, new = verdicts(series), only(series)
+    before = load_volume(*new).array
+    study, known = only(series)
+    assert known.scanned == ()
+    np.testing.assert_array_equal(load_volume(study, known).array, before)
+    assert verdicts(series) == first
+    assert first[0].measured.slices == 3
