@@ -57,7 +57,7 @@ def dicom(
             real_time=real_time,
             tell=_tell,
         )
-    command = shlex.join(["tomoscribe", *sys.argv[1:]])
+    command = shlex.join(["tomoscribe", *(Path(word).name or word for word in sys.argv[1:])])  # no paths in the page
     _hand_over(markdown(trial, command=command), to_json(trial, command=command), table, as_json)
 
 

@@ -42,6 +42,11 @@ class Watch:
         return _status(pid, _PEAK) - self.resident_bytes[pid]
 
 
+def peak_bytes(pid: int) -> int:
+    """The process' largest resident set so far."""
+    return _status(pid, _PEAK)
+
+
 def children(pid: int | None = None) -> list[int]:
     """Processes below this one."""
     import psutil

@@ -118,7 +118,8 @@ def _cold(trial: Trial) -> str:
     return (
         "## Cold start\n\nOnce per session or batch tomoscribe starts the process that reads headers under limits: "
         f"{starts[len(starts) // 2]:.2f} s ({starts[0]:.2f} - {starts[-1]:.2f}); the readings above find it running. "
-        f"That process grew by at most {helper / 1e6:.0f} MB while it read.\n"
+        f"Its helpers (a long series starts one more, within the times above) took at most {helper / 1e6:.0f} MB more "
+        "while they read; the peaks above are without them.\n"
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tomoscribe.validation.dicom_speed.memory import Watch, children, cpu_s
+from tomoscribe.validation.dicom_speed.memory import Watch, children, cpu_s, peak_bytes
 from tomoscribe.validation.dicom_speed.priority import real_time
 from tomoscribe.validation.peers import Contender, Grid, contender
 
@@ -63,13 +63,14 @@ def measure(chosen: Contender, folder: Path, warm: Path) -> tuple[dict[str, Any]
     cpu_before, before = cpu_s([own, *helpers]), time.perf_counter()
     read = chosen.read(folder)
     wall = time.perf_counter() - before
-    cpu = cpu_s([own, *helpers]) - cpu_before
+    later = [pid for pid in children() if pid not in helpers]
+    cpu = cpu_s([own, *helpers, *later]) - cpu_before
     row = {
         "wall_s": wall,
         "cpu_s": cpu,
         "base_bytes": watch.resident_bytes[own],
         "peak_bytes": watch.grown_bytes(own),
-        "helper_peak_bytes": sum(watch.grown_bytes(pid) for pid in helpers),
+        "helper_peak_bytes": sum(watch.grown_bytes(pid) for pid in helpers) + sum(peak_bytes(pid) for pid in later),
     }
     grid = chosen.grid(read)
     return row | {"shape": list(grid.array.shape), "dtype": str(grid.array.dtype)}, grid
