@@ -167,11 +167,16 @@ def identifiers(label: Label) -> set[str]:
     return words
 
 
+CODING_SCHEMES = {b"1.3.6.1.4.1.5962.98.1"}
+"""UIDs of coding schemes name a vocabulary, not a patient or an image; they are kept (0008,010C)."""
+
+
 def uids_of(folder: Path) -> set[str]:
-    """All UIDs of the input but registered ones and that of this software."""
+    """All UIDs of the input but registered ones, those of coding schemes and that of this software."""
     found = set()
     for file in folder.rglob("*.dcm"):
         found |= set(re.findall(rb"[12]\.\d+(?:\.\d+){1,}", file.read_bytes()))
+    found -= CODING_SCHEMES
     return {u.decode() for u in found if len(u) > 20 and not u.startswith(b"1.2.840.10008.")} - {IMPLEMENTATION_UID}
 
 
