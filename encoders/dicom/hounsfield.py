@@ -24,7 +24,7 @@ STORED_OFFSETS_HU = (1000.0, 1024.0)
 """What scanners add to HU to store them without a sign."""
 LIKELIHOOD_GAIN = 0.2
 """By how much, in nats a voxel, another reading must explain the histogram better than HU do. With 1024
-added the middle crop of a real chest gained 0.45 to 0.71; what good crops gain by chance is in the log of experiments."""
+added the middle crop of a real chest gained 0.45 to 0.71; what good crops gain by chance stands in docs/log.md."""
 MIN_SHARE = 0.05
 """Share of the voxels that a tissue needs to count as seen."""
 
