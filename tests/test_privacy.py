@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -161,3 +163,15 @@ def test_training_cases(chest, secrets, caplog, tmp_path):
     case = Case(image_CDHW=image, labels_DHW=labels, targets_FS=np.zeros((1, 2), np.float32), midline=0.0)
     case.save(tmp_path / "cases" / f"{study.patient_key}.npz")
     assert leaks(secrets | {str(pydicom.dcmread(next(chest.iterdir())).PatientName)}, tmp_path, text=caplog.text) == {}
+
+
+def test_a_name_of_one_component_is_written_without_a_word():
+    """In a process of its own, as pytest keeps its own list of warnings."""
+    code = (
+        "import tomoscribe.reports.export, highdicom.valuerep\n"
+        "highdicom.valuerep.check_person_name('Lonelyname')\n"
+        "print('checked')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "checked"
+    assert "Lonelyname" not in done.stderr

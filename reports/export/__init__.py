@@ -1,5 +1,7 @@
 """Results as files: JSON, HTML, DICOM SEG, SR and key images, all of them or none; and back."""
 
+import warnings
+
 from tomoscribe.reports.export.atomic import check_writable
 from tomoscribe.reports.export.results import (
     OPTIONAL_RESULTS,
@@ -23,3 +25,6 @@ __all__ = [
     "replace_report",
     "write_results",
 ]
+
+# highdicom quotes a patient's name of one component in a warning; names are copied as they are and stand in no log
+warnings.filterwarnings("ignore", message=r'The string ".*" is unlikely to represent the intended person name')
