@@ -20,6 +20,7 @@ from tomoscribe.core.geometry import Geometry
 from tomoscribe.core.provenance import Provenance, Timing
 from tomoscribe.core.report import (
     Communication,
+    Override,
     Reading,
     Report,
     ReportStatus,
@@ -36,8 +37,8 @@ from tomoscribe.core.volume import Algorithm, LabelMap, Segment, Volume
 
 __all__ = [
     "Acquisition", "Algorithm", "Attribute", "Change", "Code", "Communication", "Direction", "EvidenceSlice",
-    "Finding", "Geometry", "LabelMap", "Laterality", "Measurement", "Point", "Presence", "Provenance", "Reading",
-    "Region", "Report", "ReportStatus", "Review", "ReviewState", "Section", "SectionName", "Segment", "Series",
-    "SeriesRef", "Source", "Statement", "StatementKind", "StatusChange", "Study", "Timing", "Translation", "Verdict",
-    "Volume", "reportable",
+    "Finding", "Geometry", "LabelMap", "Laterality", "Measurement", "Override", "Point", "Presence", "Provenance",
+    "Reading", "Region", "Report", "ReportStatus", "Review", "ReviewState", "Section", "SectionName", "Segment",
+    "Series", "SeriesRef", "Source", "Statement", "StatementKind", "StatusChange", "Study", "Timing", "Translation",
+    "Verdict", "Volume", "reportable",
 ]  # fmt: skip

@@ -59,14 +59,29 @@ SIGNED = (ReportStatus.FINAL, ReportStatus.AMENDED, ReportStatus.APPENDED)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Override:
+    """That a named person lets a sentence of their own stand against a measurement: who, when (ISO 8601) and why."""
+
+    by: str
+    at: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        if not all((self.by, self.at, self.reason)):
+            raise InvalidValueError("an override needs who lets the sentence stand, when and why")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Statement:
     """One sentence and the findings it stands on.
 
     Args:
         text: one sentence.
         finding_uids: tracking UIDs of the findings it speaks of; empty only for facts and not-assessed.
-        replaces: the decoder's sentence that the lock refused and this one replaced, None otherwise.
+        replaces: the sentence that this one stands for: a decoder's that the lock refused, or, under a clinician's,
+            the one that stood there before; None otherwise.
         objection: why the lock refused it.
+        override: for a clinician's sentence that contradicts a measurement and stands all the same.
     """
 
     text: str
@@ -75,8 +90,11 @@ class Statement:
     finding_uids: tuple[str, ...] = ()
     replaces: str | None = None
     objection: str | None = None
+    override: Override | None = None
 
     def __post_init__(self) -> None:
+        if self.override is not None and self.source is not Source.CLINICIAN:
+            raise InvalidValueError(f"only a clinician's sentence stands against a measurement: {self.text!r}")
         needs = (StatementKind.FINDING, StatementKind.NEGATIVE, StatementKind.COMPARISON, StatementKind.REVIEW)
         if self.kind in needs and not self.finding_uids and self.source is not Source.CLINICIAN:
             raise InvalidValueError(f"a {self.kind} statement needs the findings it stands on: {self.text!r}")

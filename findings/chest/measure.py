@@ -237,7 +237,7 @@ def _nodule_finding(scan: _Scan, nodule: Nodule, number: int, config: NoduleConf
         probability=min(1.0, max(0.0, nodule.probability)),
         actionable=nodule.present and size.mean_mm >= config.actionable_mean_mm,
         region=region,
-        measurements=_nodule_measurements(nodule, scan.is_thin),
+        measurements=nodule_measurements(nodule, scan.is_thin),
         attributes=(
             Attribute(name=terms.ATTENUATION_CLASS, value=nodule.attenuation if scan.is_thin else terms.NOT_DETERMINED),
             Attribute(name=terms.LOBE, value=terms.NOT_DETERMINED),
@@ -247,7 +247,7 @@ def _nodule_finding(scan: _Scan, nodule: Nodule, number: int, config: NoduleConf
     )
 
 
-def _nodule_measurements(nodule: Nodule, is_thin: bool) -> tuple[Measurement, ...]:
+def nodule_measurements(nodule: Nodule, is_thin: bool) -> tuple[Measurement, ...]:
     """Sizes with their caliper points; the solid part only where thin slices let its class be told."""
     size, cut = nodule.axes, nodule.outline
     rows = [

@@ -23,6 +23,7 @@ from tomoscribe.core import (
     EvidenceSlice,
     Finding,
     Measurement,
+    Override,
     Point,
     Provenance,
     Region,
@@ -333,6 +334,12 @@ def _section(node: _Node) -> Section:
     return Section(name=SectionName(node.name.value), statements=_statements(node.all(c.SENTENCE)))
 
 
+def _override(node: _Node | None) -> Override | None:
+    if node is None:
+        return None
+    return Override(by=node.need(c.BY).text, at=node.need(c.AT).text, reason=node.need(c.REASON).text)
+
+
 def _statements(nodes: Sequence[_Node]) -> tuple[Statement, ...]:
     return tuple(
         Statement(
@@ -342,6 +349,7 @@ def _statements(nodes: Sequence[_Node]) -> tuple[Statement, ...]:
             finding_uids=tuple(u.uid for u in n.all(c.TRACKING_UID)),
             replaces=n.text_of(c.REPLACES),
             objection=n.text_of(c.OBJECTION),
+            override=_override(n.first(c.OVERRIDE)),
         )
         for n in nodes
     )

@@ -23,6 +23,7 @@ from tomoscribe.core import (
     EvidenceSlice,
     Finding,
     Measurement,
+    Override,
     Presence,
     Reading,
     ReviewState,
@@ -380,7 +381,15 @@ def _sentence(statement: Statement) -> Any:
     children += [item_of.uid(c.TRACKING_UID, uid, "HAS PROPERTIES") for uid in statement.finding_uids]
     pairs = ((c.REPLACES, statement.replaces), (c.OBJECTION, statement.objection))
     children += [item_of.text(name, words, "HAS PROPERTIES") for name, words in pairs if words]
+    if statement.override is not None:
+        children.append(_override(statement.override))
     return item_of.with_children(item_of.text(c.SENTENCE, statement.text, "CONTAINS"), children)
+
+
+def _override(override: Override) -> Any:
+    item = item_of.text(c.OVERRIDE, f"by {override.by}", "HAS PROPERTIES")
+    pairs = ((c.BY, override.by), (c.AT, override.at), (c.REASON, override.reason))
+    return item_of.with_children(item, [item_of.text(name, words, "HAS PROPERTIES") for name, words in pairs])
 
 
 def _illustration(picture: Any) -> Any:

@@ -113,7 +113,8 @@ def _lesion_counts(findings: Sequence[Finding], claims: Claims, report: Sequence
     found = []
     types = {f.type for f in findings}
     presence = findings[0].presence
-    same = [f for f in report if f.type in types and f.presence is presence]
+    counted = reportable(report) if presence is Presence.PRESENT else report
+    same = [f for f in counted if f.type in types and f.presence is presence]
     if presence is Presence.UNCERTAIN:
         same = list(findings)
     for count in claims.counts:

@@ -14,6 +14,7 @@ from tomoscribe.core import (
     SectionName,
     Statement,
     StatementKind,
+    reportable,
     terms,
 )
 from tomoscribe.reports.lock import entail, groups
@@ -212,9 +213,11 @@ def named_topics(parts: Sequence[Claims]) -> frozenset[str]:
 def check_clinician(
     statement: Statement, findings: Sequence[Finding], report: Sequence[Finding], language: str = "en"
 ) -> Checked:
-    """A clinician's sentence: passes when it does not parse, and when no finding contradicts it."""
+    """A clinician's sentence: passes when it does not parse, when no finding contradicts it, or under an override."""
     uids = frozenset(statement.finding_uids)
     passes = Checked(statement=statement, problems=(), covers=uids, changes=uids)
+    if statement.override is not None:
+        return passes
     parts = parse(statement.text, verbatim(findings or report, language), language)
     if any(c.unknown or c.unbound for c in parts):
         return passes
@@ -233,5 +236,5 @@ def _about(parts: Sequence[Claims], report: Sequence[Finding]) -> list[Finding]:
     """Present findings that an unlinked sentence speaks of: same noun, and a side that does not rule them out."""
     types = {t for c in parts for e in c.entities for t in e.types}
     sides = {s.side for c in parts for s in c.sides}
-    same = [f for f in report if f.type in types and f.presence is Presence.PRESENT]
+    same = [f for f in reportable(report) if f.type in types]
     return [f for f in same if not sides or f.laterality in sides or Laterality.BILATERAL in sides]
