@@ -105,6 +105,13 @@ class NoduleNet:
         fit(network, weights, WEIGHTS_NAME)
         return cls(network=network.to(device).eval(), device=device, weights_sha256=weights.sha256, **numbers)
 
+    @classmethod
+    def shared(cls, device: str = "cpu") -> NoduleNet:
+        """As ``load``, once in this process."""
+        from tomoscribe.encoders.kept import kept
+
+        return kept(WEIGHTS_NAME, device, lambda: cls.load(device))
+
     def probability(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
         """Calibrated probabilities (N,) of patches (N, 1, 32, 32, 32), 1 mm isotropic, -1000..400 HU as 0..1."""
         side = PATCH_VOXELS

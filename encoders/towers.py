@@ -230,6 +230,17 @@ def create_tower(name: str, *, device: str = "cpu") -> Tower:
     )
 
 
+def shared_tower(name: str, *, device: str = "cpu") -> Tower:
+    """As ``create_tower``, loaded once in this process: for reading, not for training.
+
+    Raises:
+        ConfigError, WeightsError: as ``create_tower``.
+    """
+    from tomoscribe.encoders.kept import kept
+
+    return kept(name, device, lambda: create_tower(name, device=device))
+
+
 def midline_x_mm(masks: SoftMasks, processed: Processed) -> float:
     """x of the plane between the sides: half way between the lungs' centers, else the center of the body's mass."""
     x_mm = masks.geometry.to_world([[0, 0, i] for i in range(masks.geometry.shape[2])])[:, 0]

@@ -192,11 +192,11 @@ def _measure(exam: Exam, volumes: dict[str, Volume], plan: Plan, progress: Progr
 def _look(
     exam: Exam, volumes: dict[str, Volume], plan: Plan, measured: Measured
 ) -> tuple[tuple[Finding, ...], StudyTokens]:
-    from tomoscribe.encoders.towers import create_tower
+    from tomoscribe.encoders.towers import shared_tower
     from tomoscribe.findings.heads import head_findings
     from tomoscribe.fusion.types import StudyTokens
 
-    tower = create_tower("unet-ct" if exam is Exam.CT_CHEST else "unet-mr", device=plan.device.name)
+    tower = shared_tower("unet-ct" if exam is Exam.CT_CHEST else "unet-mr", device=plan.device.name)
     output = tower.encode(volumes)
     heads = head_findings(output, tower, volumes)
     return tuple(h for h in heads if not _is_measured(h, measured)), StudyTokens.from_towers([output])

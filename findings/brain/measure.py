@@ -107,9 +107,9 @@ def _silent(stage: str, fraction: float) -> None:
 
 
 def _shipped(device: str) -> Tower:
-    from tomoscribe.encoders.towers import create_tower
+    from tomoscribe.encoders.towers import shared_tower
 
-    return create_tower(TOWER, device=device)
+    return shared_tower(TOWER, device=device)
 
 
 def _organs(head: _Head) -> tuple[list[Finding], list[LabelMap]]:

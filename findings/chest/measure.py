@@ -115,7 +115,7 @@ def _silent(stage: str, fraction: float) -> None:
 def _shipped(device: str) -> NoduleClassifier:
     from tomoscribe.encoders.nodule_net import NoduleNet
 
-    return NoduleNet.load(device)
+    return NoduleNet.shared(device)
 
 
 def _scan(volume: Volume, classifier: NoduleClassifier, config: NoduleConfig, device: str) -> _Scan:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tomoscribe.core.errors import WeightsError
+from tomoscribe.encoders.kept import kept
 from tomoscribe.encoders.weights import ManifestEntry, list_weights, load_weights, save_weights
 
 
@@ -49,3 +50,28 @@ def test_a_broken_manifest_is_a_weights_error(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"one": {"file": "x"}}')
     with pytest.raises(WeightsError, match="manifest"):
         load_weights("one", tmp_path)
+
+
+def test_weights_are_loaded_once_until_the_file_is_another(tmp_path: Path) -> None:
+    loads = []
+
+    def load() -> str:
+        loads.append(load_weights("one", tmp_path).sha256)
+        return loads[-1]
+
+    save_weights("one", {"w": torch.zeros(8)}, {}, entry(), tmp_path)
+    assert {kept("one", "cpu", load, tmp_path) for _ in range(3)} == set(loads)
+    assert len(loads) == 1
+    kept("one", "cuda:0", load, tmp_path)
+    assert len(loads) == 2
+    made = save_weights("one", {"w": torch.ones(9)}, {}, entry(), tmp_path)
+    assert kept("one", "cpu", load, tmp_path) == made.sha256
+    with (tmp_path / "one.safetensors").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(WeightsError, match="altered"):
+        kept("one", "cpu", load, tmp_path)
+
+
+def test_missing_weights_are_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="not installed"):
+        kept("one", "cpu", lambda: load_weights("one", tmp_path), tmp_path)
