@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tomoscribe.reports.questions import GroundedAnswer
 
 TEXTS = ("decoder", "writer")
+NOTHING_OUTLINED = "nothing could be outlined: there is no segmentation beside this report"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,7 +102,8 @@ class StudyReader:
         findings = (*measured.findings, *heads)
         with clock.stage("write"):
             report_progress("writing the report", 0.88)
-            report = self._write(study, findings, plan, (*measured.warnings, *plan.reductions, *_notes(volumes)))
+            warnings = (*measured.warnings, *_without_masks(measured), *plan.reductions, *_notes(volumes))
+            report = self._write(study, findings, plan, warnings)
         report_progress("done", 1.0)
         timed = replace(report.provenance, timing=clock.timing())
         return Reading(study=study, report=replace(report, provenance=timed), label_maps=measured.label_maps)
@@ -214,6 +216,11 @@ def _is_measured(head: Finding, measured: Measured) -> bool:
 
 def _notes(volumes: dict[str, Volume]) -> tuple[str, ...]:
     return tuple(f"Series {v.series.series_number}: {note}" for v in volumes.values() for note in v.notes)
+
+
+def _without_masks(measured: Measured) -> tuple[str, ...]:
+    """Said where the results will hold no segmentation."""
+    return () if any(m.array.any() for m in measured.label_maps) else (NOTHING_OUTLINED,)
 
 
 def _part(progress: Progress, start: float, stop: float) -> Progress:

@@ -7,7 +7,7 @@ F after signing. Text, JSON and HTML stay where they are asked for and say what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -102,7 +102,7 @@ def write_rejection(opened: OpenedResults, also: Sequence[Any], why: Rejection, 
 
 def _objects(opened: OpenedResults) -> list[Any]:
     captures = [c for several in opened.captures.values() for c in several]
-    return [opened.sr, opened.seg, *([] if opened.anatomy is None else [opened.anatomy]), *captures]
+    return [opened.sr, *(o for o in (opened.seg, opened.anatomy) if o is not None), *captures]
 
 
 def _write(document: Document, opened: OpenedResults, pdf: bytes | None, folder: Path) -> None:
@@ -127,8 +127,9 @@ def _write(document: Document, opened: OpenedResults, pdf: bytes | None, folder:
     elif document is Document.KEY_OBJECTS:
         from tomoscribe.reports.export.key_objects import build_key_objects
 
-        words = f"Images of the reported findings; {reading.report.status.value.replace('_', ' ')}"
-        save_dicom(build_key_objects(_key_images(opened), words, software), first)
+        shown, words = _key_images(opened)
+        words = f"{words}; {reading.report.status.value.replace('_', ' ')}"
+        save_dicom(build_key_objects(shown, words, software), first)
 
 
 def _pdf(opened: OpenedResults) -> bytes:
@@ -151,13 +152,27 @@ def _fhir(opened: OpenedResults, patient: PatientFacts, pdf: bytes | None) -> st
     return bundle_text(build_bundle(opened.reading, patient, instances, pdf))
 
 
-def _key_images(opened: OpenedResults) -> list[Any]:
-    """The marked pictures of the reported findings and the slices they are seen on; without either, the masks."""
+def _key_images(opened: OpenedResults) -> tuple[list[Any], str]:
+    """The marked pictures of the reported findings and the slices they are seen on; without either, the masks.
+
+    Where nothing was outlined either, the middle image of each series that was read. With what they are, in words.
+    """
     from tomoscribe.reports.export.results import source_headers
 
     report = opened.reading.report
     shown = {f.tracking_uid for f in reportable(report.findings)}
     seen = {e.instance_uid for f in reportable(report.findings) for e in f.evidence}
-    slices = [h for uid, h in source_headers(opened.sr, opened.reading.study).items() if uid in seen]
+    sources = source_headers(opened.sr, opened.reading.study)
+    slices = [h for uid, h in sources.items() if uid in seen]
     captures = [c for uid, several in opened.captures.items() if uid in shown for c in several]
-    return [*captures, *slices] or [opened.seg]
+    if captures or slices or opened.seg is not None:
+        return [*captures, *slices] or [opened.seg], "Images of the reported findings"
+    return _middle_images(sources.values()), "No finding has an image: one image of each series that was read"
+
+
+def _middle_images(headers: Iterable[Any]) -> list[Any]:
+    """Of each series one, half way along it."""
+    by_series: dict[str, list[Any]] = {}
+    for header in headers:
+        by_series.setdefault(str(header.SeriesInstanceUID), []).append(header)
+    return [several[len(several) // 2] for several in by_series.values()]

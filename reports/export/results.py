@@ -20,11 +20,15 @@ from tomoscribe.reports.signing import refuse_objections
 if TYPE_CHECKING:
     from tomoscribe.reports.export.sr_write import Evidence
 
-RESULT_FILES = ("report.json", "report.html", "seg.dcm", "sr.dcm")
+RESULT_FILES = ("report.json", "report.html", "sr.dcm")
+SEG_FILE = "seg.dcm"
 ANATOMY_FILE = "seg_anatomy.dcm"
 KEY_IMAGES = "key_images"
-OPTIONAL_RESULTS = (ANATOMY_FILE, KEY_IMAGES)
-"""Organs, where ``seg.dcm`` does not hold them already; a folder of key images, where there is something to show."""
+OPTIONAL_RESULTS = (SEG_FILE, ANATOMY_FILE, KEY_IMAGES)
+"""Masks, where anything was outlined; organs, where ``seg.dcm`` does not hold them already; a folder of key images,
+where there is something to show."""
+_SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+"""Segmentation and Label Map Segmentation Storage."""
 
 
 def write_results(
@@ -38,7 +42,8 @@ def write_results(
     """Writes the RESULT_FILES, and the OPTIONAL_RESULTS there is something for: all of them or none.
 
     Result files of an earlier reading in the folder are replaced once the new ones are complete; other files stay.
-    ``seg.dcm`` holds the segments of the findings; a reading without any finding's mask has its anatomy there instead.
+    ``seg.dcm`` holds the segments of the findings; a reading without any finding's mask has its anatomy there instead,
+    and one in which nothing was outlined has none.
 
     Args:
         reading: whose report the evidence lock accepts.
@@ -50,7 +55,8 @@ def write_results(
 
     Raises:
         LockError: the evidence lock objects; nothing is written.
-        OutputError: the folder cannot be written, or there is no mask or header to make DICOM of; nothing is left.
+        OutputError: the folder cannot be written, a finding's mask is missing, or there is no header to make DICOM
+            of; nothing is left.
     """
     refuse_objections(reading)
     with all_or_none(folder, (*RESULT_FILES, *OPTIONAL_RESULTS)) as staging:
@@ -64,7 +70,7 @@ class OpenedResults:
 
     Args:
         reading: without file paths and patient key; timing is not carried.
-        seg, sr: the data sets of ``seg.dcm`` and ``sr.dcm``.
+        seg, sr: the data sets of ``seg.dcm``, None where nothing was outlined, and of ``sr.dcm``.
         captures: the key images, by the tracking UID of their finding, under ORGANS the overview.
         anatomy: data set of ``seg_anatomy.dcm``, None where there is none.
     """
@@ -100,11 +106,10 @@ def open_folder(folder: Path) -> OpenedResults:
     from tomoscribe.reports.export.sr_read import read_report, read_study
 
     folder = Path(folder)
-    seg, sr = _open_dicom(folder / "seg.dcm"), _open_dicom(folder / "sr.dcm")
-    if seg.get("Modality") != "SEG" or sr.get("Modality") != "SR":
+    sr = _open_dicom(folder / "sr.dcm")
+    if sr.get("Modality") != "SR":
         raise InputError("expected a SEG and an SR", where=str(folder), remedy="open a folder that tomoscribe wrote")
-    if seg.StudyInstanceUID != sr.StudyInstanceUID or str(seg.SOPInstanceUID) not in {r.uid for r in sr_references(sr)}:
-        raise InputError("expected an SR that refers to the SEG beside it", where=str(sr.SOPInstanceUID))
+    seg = _open_seg(folder / SEG_FILE, sr)
     anatomy = _open_dicom(folder / ANATOMY_FILE) if (folder / ANATOMY_FILE).is_file() else None
     if anatomy is not None and anatomy.StudyInstanceUID != sr.StudyInstanceUID:
         raise InputError("expected the organs of the same study", where=str(anatomy.SOPInstanceUID))
@@ -112,6 +117,21 @@ def open_folder(folder: Path) -> OpenedResults:
     reading = Reading(study=read_study(sr), report=read_report(sr), label_maps=maps)
     captures = _open_captures(folder / KEY_IMAGES, sr)
     return OpenedResults(reading=reading, seg=seg, sr=sr, captures=captures, anatomy=anatomy)
+
+
+def _open_seg(path: Path, sr: Any) -> Any:
+    """The SEG that an SR refers to; None where the SR refers to none and there is none."""
+    named = {r.uid for r in sr_references(sr) if r.class_uid in _SEG_CLASSES}
+    if not named and not path.exists():
+        return None
+    seg = _open_dicom(path)
+    if seg.get("Modality") != "SEG":
+        raise InputError(
+            "expected a SEG and an SR", where=str(path.parent), remedy="open a folder that tomoscribe wrote"
+        )
+    if seg.StudyInstanceUID != sr.StudyInstanceUID or str(seg.SOPInstanceUID) not in named:
+        raise InputError("expected an SR that refers to the SEG beside it", where=str(sr.SOPInstanceUID))
+    return seg
 
 
 def open_objects(paths: Sequence[Path], study_uid: str) -> list[Any]:
@@ -183,17 +203,22 @@ def sr_references(sr: Any) -> list[Reference]:
     ]
 
 
-def exported_map(reading: Reading) -> LabelMap:
+def exported_map(reading: Reading) -> LabelMap | None:
     """The label map that goes into ``seg.dcm``: the findings, or the anatomy where no finding has a mask.
 
+    Returns:
+        None where nothing was outlined: no finding names a mask, and no label map has a voxel.
+
     Raises:
-        OutputError: neither has a voxel.
+        OutputError: a finding names a mask, but no label map has a voxel.
     """
     for name in ("findings", "anatomy"):
         label_map = reading.label_map(name)
         if label_map is not None and label_map.segments and label_map.array.any():
             return label_map
-    raise OutputError("expected a mask of findings or anatomy to write, found none", where=reading.study.study_uid)
+    if any(f.region is not None and f.region.label_map is not None for f in reading.report.findings):
+        raise OutputError("expected a mask of findings or anatomy to write, found none", where=reading.study.study_uid)
+    return None
 
 
 def _write_all(
@@ -211,7 +236,7 @@ def _write_all(
 
     software = version("tomoscribe")
     label_map = exported_map(reading)
-    seg = _seg_of(label_map, reading, headers, software)
+    seg = None if label_map is None else _seg_of(label_map, reading, headers, software)
     captures = build_captures(reading, volumes, headers, software)
     by_uid = {str(h.SOPInstanceUID): h for series in headers.values() for h in series}
     shown = {uid: pictures for uid, pictures in captures.by_finding.items() if uid != ORGANS}
@@ -219,7 +244,7 @@ def _write_all(
         reading,
         Evidence(
             seg=seg,
-            seg_map=label_map.name,
+            seg_map=None if label_map is None else label_map.name,
             headers=by_uid,
             version=software,
             illustrations=shown,
@@ -228,9 +253,12 @@ def _write_all(
     )
     save_text(reading_to_text(reading), folder / "report.json")
     save_text(render_html(reading, volumes), folder / "report.html")
-    save_dicom(seg, folder / "seg.dcm")
+    names = ["report.json", "report.html"]
+    if seg is not None:
+        save_dicom(seg, folder / SEG_FILE)
+        names.append(SEG_FILE)
     save_dicom(sr, folder / "sr.dcm")
-    names = list(RESULT_FILES)
+    names.append("sr.dcm")
     organs = reading.label_map("anatomy")
     if organs is not None and organs is not label_map and organs.series_uid in headers and organs.array.any():
         save_dicom(_seg_of(organs, reading, headers, software, anatomy), folder / ANATOMY_FILE)
@@ -284,7 +312,7 @@ def _evidence_of(opened: OpenedResults) -> Evidence:
 
     return Evidence(
         seg=opened.seg,
-        seg_map=opened.reading.label_maps[0].name,
+        seg_map=None if opened.seg is None else opened.reading.label_maps[0].name,
         headers=source_headers(opened.sr, opened.reading.study),
         version=version("tomoscribe"),
         illustrations={uid: pictures for uid, pictures in opened.captures.items() if uid != ORGANS},
@@ -316,6 +344,7 @@ def source_headers(sr: Any, study: Study) -> dict[str, Any]:
     from tomoscribe.reports.export.identity import copy_identity
 
     read = {s.series_uid: s for s in study.series}
+    frame = next((str(e.value) for e in sr.iterall() if e.keyword == "ReferencedFrameOfReferenceUID"), None)
     headers = {}
     for named in sr_references(sr):
         series = read.get(named.series_uid)
@@ -326,6 +355,8 @@ def source_headers(sr: Any, study: Study) -> dict[str, Any]:
         header.SOPClassUID, header.SOPInstanceUID = named.class_uid, named.uid
         header.SeriesInstanceUID, header.Modality = named.series_uid, series.modality
         header.Rows, header.Columns = series.shape[1:] if series.shape else (0, 0)
+        if frame is not None:
+            header.FrameOfReferenceUID = frame
         header.InstitutionName = sr.get("InstitutionName", "")
         headers[named.uid] = header
     if not headers:

@@ -52,7 +52,7 @@ class Evidence:
     """What the SR may refer to.
 
     Args:
-        seg: the Segmentation.
+        seg: the Segmentation; None where nothing was outlined.
         seg_map: name of the label map that it holds.
         headers: of every image of the series that were read, by SOP Instance UID.
         version: of the software.
@@ -61,7 +61,7 @@ class Evidence:
     """
 
     seg: Any
-    seg_map: str
+    seg_map: str | None
     headers: dict[str, Any]
     version: str
     illustrations: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
@@ -75,10 +75,11 @@ def build_sr(reading: Reading, evidence: Evidence) -> Any:
     report = reading.report
     source = next(iter(evidence.headers.values()))
     pictures = [p for several in evidence.illustrations.values() for p in several]
-    parts = (_digest(reading), str(evidence.seg.SOPInstanceUID), *(str(p.SOPInstanceUID) for p in pictures))
+    masks = [] if evidence.seg is None else [evidence.seg]
+    parts = (_digest(reading), *(str(o.SOPInstanceUID) for o in (*masks, *pictures)))
     study = reading.study.study_uid
     document = Comprehensive3DSR(
-        evidence=[evidence.seg, *evidence.headers.values(), *pictures],
+        evidence=[*masks, *evidence.headers.values(), *pictures],
         content=_document(reading, evidence),
         series_instance_uid=derive_uid(study, "sr-series", *parts),
         series_number=SERIES_NUMBER,
@@ -173,7 +174,8 @@ def _no_finding(evidence: Evidence) -> Any:
     """TID 1500 needs a group: the one of a report without any finding says so."""
     from highdicom import sr
 
-    uid = derive_uid(str(evidence.seg.SOPInstanceUID), "no-finding")
+    source = next(iter(evidence.headers.values())) if evidence.seg is None else evidence.seg
+    uid = derive_uid(str(source.SOPInstanceUID), "no-finding")
     return sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(uid=uid, identifier="no finding"),
         qualitative_evaluations=[_evaluation(c.PRESENCE, c.PRESENCES[Presence.NOT_ASSESSED])],
@@ -213,7 +215,7 @@ def _group(finding: Finding, evidence: Evidence) -> Any:
 
 def _segment_number(finding: Finding, evidence: Evidence) -> int | None:
     region = finding.region
-    if region is None or region.label_map != evidence.seg_map:
+    if region is None or evidence.seg is None or region.label_map != evidence.seg_map:
         return None
     return next((int(s.SegmentNumber) for s in evidence.seg.SegmentSequence if s.SegmentLabel == region.segment), None)
 
@@ -301,7 +303,8 @@ def _more(finding: Finding, evidence: Evidence) -> list[Any]:
 
 def _frame(finding: Finding, evidence: Evidence) -> str:
     named = None if finding.region is None else finding.region.frame_of_reference_uid
-    return named or str(evidence.seg.FrameOfReferenceUID)
+    source = next(iter(evidence.headers.values())) if evidence.seg is None else evidence.seg
+    return named or str(source.get("FrameOfReferenceUID", ""))
 
 
 def _change(finding: Finding) -> list[Any]:

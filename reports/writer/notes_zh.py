@@ -32,6 +32,7 @@ EXACT: dict[str, str] = {
     "a FLAIR series is needed": "需要FLAIR序列",
     "brain and fluid could not be told apart on T1": "T1上无法区分脑组织与脑脊液",
     "brain and fluid could not be told apart on FLAIR": "FLAIR上无法区分脑组织与脑脊液",
+    "nothing could be outlined: there is no segmentation beside this report": "未能勾画任何结构：本报告不附分割结果",
     "the skull and scalp are missing from the images": "图像中缺少颅骨和头皮",
     "the scan does not cover the whole brain": "扫描范围未包括全脑",
     "the intracranial volume found is implausible for an adult head": "所得颅内容积对成人头颅而言不合理",

@@ -22,9 +22,14 @@ from tomoscribe.reports.export import (
     atomic,
     check_writable,
     html,
+    open_folder,
     open_results,
+    replace_report,
     write_results,
 )
+from tomoscribe.reports.export.documents import Document, export_documents
+from tomoscribe.reports.export.results import sr_references
+from tomoscribe.reports.writer import write_report
 
 
 def names(folder: Path) -> set[str]:
@@ -131,13 +136,49 @@ def test_anatomy_is_written_where_no_finding_has_a_mask(case, tmp_path: Path) ->
     assert back.report.findings == case.reading.report.findings
 
 
-def test_a_reading_without_masks_or_headers_is_refused(case, tmp_path: Path) -> None:
+def test_a_reading_that_lacks_the_mask_of_a_finding_or_headers_is_refused(case, tmp_path: Path) -> None:
     reading, volumes, headers = case.inputs
     with pytest.raises(OutputError, match="expected a mask"):
         write_results(replace(reading, label_maps=()), volumes, headers, tmp_path / "out")
     with pytest.raises(OutputError, match="headers"):
         write_results(reading, volumes, {}, tmp_path / "out")
     assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize("without_place", [False, True])
+def test_a_reading_in_which_nothing_was_outlined_has_everything_but_a_seg(
+    case, tmp_path: Path, dciodvfy_errors, without_place: bool
+) -> None:
+    findings = tuple(f for f in case.reading.report.findings if without_place and f.region is None)
+    assert bool(findings) == without_place
+    report = write_report(case.reading.study, findings, provenance=case.reading.report.provenance)
+    bare = replace(case.reading, report=report, label_maps=())
+    (tmp_path / "seg.dcm").write_bytes(b"of an earlier reading")
+    paths = write_results(bare, *case.inputs[1:], tmp_path)
+    assert [p.name for p in paths] == list(RESULT_FILES)
+    assert names(tmp_path) == set(RESULT_FILES)
+    assert dciodvfy_errors(tmp_path / "sr.dcm") == []
+    opened = open_folder(tmp_path)
+    assert opened.reading.report == replace(report, provenance=opened.reading.report.provenance)
+    assert opened.seg is None
+    replace_report(opened, opened.reading, tmp_path)
+    assert open_results(tmp_path).report.sections == report.sections
+    key = export_documents(open_folder(tmp_path), tmp_path / "more", [Document.KEY_OBJECTS, Document.TEXT])[0]
+    assert dciodvfy_errors(key) == []
+    shown = sr_references(pydicom.dcmread(key))
+    assert [r.uid for r in shown] == [str(case.headers[len(case.headers) // 2].SOPInstanceUID)]
+
+
+def test_a_seg_that_is_missing_or_of_no_sr_is_refused(case, tmp_path: Path) -> None:
+    write_results(*case.inputs, tmp_path / "whole")
+    empty = write_report(case.reading.study, (), provenance=case.reading.report.provenance)
+    bare = replace(case.reading, report=empty, label_maps=())
+    write_results(bare, *case.inputs[1:], tmp_path / "bare")
+    (tmp_path / "whole" / "seg.dcm").rename(tmp_path / "bare" / "seg.dcm")
+    with pytest.raises(InputError, match="found none"):
+        open_results(tmp_path / "whole")
+    with pytest.raises(InputError, match="refers to the SEG beside it"):
+        open_results(tmp_path / "bare")
 
 
 def test_a_place_that_cannot_be_written_is_named_before_the_work(tmp_path: Path) -> None:
