@@ -30,7 +30,7 @@ $(VENV)/.ready-run: $(PACKAGING) | $(PY)
 
 $(VENV)/.ready-dev: $(PACKAGING) | $(PY)
 	@echo "Installing tomoscribe and its development tools into $(VENV) (torch is large: some minutes the first time) ..."
-	$(PIP) -e '.[gui,train,documents,pacs,validate,dev]'
+	$(PIP) -e '.[gui,train,documents,pacs,validate,astra,openclip,dev]'
 	touch $@ $(VENV)/.ready-run
 
 report: $(VENV)/.ready-run

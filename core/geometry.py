@@ -167,6 +167,34 @@ class Geometry:
         affine[:3, 3] = self.to_world(-0.5 + 0.5 * new / old)
         return self._with(affine, tuple(int(n) for n in shape))
 
+    def with_shape(self, shape: Sequence[int]) -> Geometry:
+        """A grid over exactly the same box (all outer voxel faces kept) with another number of voxels (k, j, i)."""
+        factor = np.array(self.shape) / np.array(shape)
+        affine = self.affine.copy()
+        affine[:3, :3] *= factor
+        affine[:3, 3] = self.to_world((factor - 1) / 2.0)
+        return self._with(affine, tuple(int(n) for n in shape))
+
+    def axes_to(self, orientation: str) -> tuple[tuple[int, int, int], tuple[int, ...]]:
+        """How to store the grid so that its axes run nearest to ``orientation``, e.g. ``HPL``.
+
+        Returns:
+            The order for ``permute``, and the axes to ``flip`` after it.
+
+        Raises:
+            GeometryError: two axes lie nearest to the same anatomical direction, or the letters name one twice.
+        """
+        here = self.orientation
+        places = {letter: n for n, pair in enumerate(_LETTERS) for letter in pair}
+        if sorted(places.get(letter, -1) for letter in orientation) != [0, 1, 2]:
+            raise GeometryError(f"expected three anatomical letters, one for each direction, found '{orientation}'")
+        if sorted(places[letter] for letter in here) != [0, 1, 2]:
+            raise GeometryError(f"two axes of the grid lie nearest to the same anatomical direction ({here})")
+        axes = [places[letter] for letter in here]
+        a, b, c = (axes.index(places[letter]) for letter in orientation)
+        flips = tuple(n for n, axis in enumerate((a, b, c)) if here[axis] != orientation[n])
+        return (a, b, c), flips
+
     def close_to(self, other: Geometry, *, tolerance_mm: float = 1e-3) -> bool:
         """Same shape, same frame of reference, and every corner within ``tolerance_mm``."""
         return (

@@ -48,6 +48,18 @@ class _OnGrid:
         box = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
         return self._moved(self.array[box], self.geometry.crop(start, stop))
 
+    def oriented(self, orientation: str) -> Any:
+        """The same voxels at the same places, stored so that k, j, i run nearest to e.g. ``HPL``.
+
+        Raises:
+            GeometryError: the grid is so oblique that two of its axes lie nearest to the same direction.
+        """
+        order, flips = self.geometry.axes_to(orientation)
+        turned = self.permute(order)
+        for axis in flips:
+            turned = turned.flip(axis)
+        return turned
+
     @property
     def memory_bytes(self) -> int:
         return int(self.array.nbytes)

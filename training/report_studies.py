@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from tomoscribe.encoders.towers import Tower, create_tower
+from tomoscribe.encoders.towers import Tower, load_unet
 from tomoscribe.fusion.model import FusionModel
 from tomoscribe.fusion.types import ScaleTokens, StudyTokens
 from tomoscribe.training.brain_cases import make_brain_case
@@ -95,7 +95,7 @@ class StudyBatches:
         self.cases: list[SeenCase] = []
         self.heads: dict[str, torch.Tensor] = {}
         for part in recipe.studies:
-            store = SeenStore(create_tower(part.tower), places)
+            store = SeenStore(load_unet(part.tower), places)
             self.heads |= _head_directions(store.tower)
             self.cases += [store.get(seed) for seed in part.seeds]
 

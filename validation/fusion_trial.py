@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tomoscribe.core import Code, Laterality
 from tomoscribe.core.errors import ConfigError
-from tomoscribe.encoders.towers import Tower, create_tower
+from tomoscribe.encoders.towers import Tower, load_unet
 from tomoscribe.findings.sheet import FactRow, FactSheet
 from tomoscribe.fusion.report_model import ReportModel
 from tomoscribe.fusion.types import StudyTokens
@@ -73,7 +73,7 @@ def run_trial(ct: int, mr: int, first_seed: int, places: Places) -> list[Row]:
     rows = []
     readings: dict[str, list[Readings]] = {c: [] for c in CONDITIONS}
     for name, count in (("unet-ct", ct), ("unet-mr", mr)):
-        tower = create_tower(name)
+        tower = load_unet(name)
         store = SeenStore(tower, places)
         cases = [store.get(first_seed + n) for n in range(count)]
         for condition in CONDITIONS:

@@ -1,4 +1,4 @@
-"""Vision towers by name: volumes in, tokens with places in mm, mask and finding probabilities out."""
+"""The `unet` towers: one residual U-Net for masks, finding heads and tokens of CT or of MR."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tomoscribe.core import Geometry, Point, Volume
 from tomoscribe.core.errors import ConfigError, WeightsError
 from tomoscribe.encoders.processor import Processed, Processor, ProcessorConfig, flatten_tokens, token_grid
+from tomoscribe.encoders.towers.interface import join, named_volumes
 from tomoscribe.encoders.types import HeadOutput, SoftMasks, TokenScale, TowerOutput
 from tomoscribe.encoders.weights import fit, load_weights
 
@@ -122,11 +123,7 @@ class Tower:
 
         Tokens of several volumes follow each other in the mapping's order, and ``pooled`` is their mean.
         """
-        named = {volumes.modality: volumes} if isinstance(volumes, Volume) else dict(volumes)
-        if not named:
-            raise ConfigError("expected at least one volume to encode, found none")
-        parts = [self._encode_one(key, volume) for key, volume in named.items()]
-        return parts[0] if len(parts) == 1 else _join(parts)
+        return join([self._encode_one(key, volume) for key, volume in named_volumes(volumes).items()])
 
     def _encode_one(self, key: str, volume: Volume) -> TowerOutput:
         import torch
@@ -197,13 +194,8 @@ class Tower:
         )
 
 
-def list_towers() -> tuple[str, ...]:
-    """Names of the towers that ``create_tower`` knows."""
-    return tuple(SPECS)
-
-
-def create_tower(name: str, *, device: str = "cpu") -> Tower:
-    """The named tower with its trained weights.
+def load_unet(name: str, *, device: str = "cpu") -> Tower:
+    """The named U-Net with its trained weights.
 
     Raises:
         ConfigError: no tower has that name.
@@ -231,14 +223,14 @@ def create_tower(name: str, *, device: str = "cpu") -> Tower:
 
 
 def shared_tower(name: str, *, device: str = "cpu") -> Tower:
-    """As ``create_tower``, loaded once in this process: for reading, not for training.
+    """As ``load_unet``, loaded once in this process: for reading, not for training.
 
     Raises:
-        ConfigError, WeightsError: as ``create_tower``.
+        ConfigError, WeightsError: as ``load_unet``.
     """
     from tomoscribe.encoders.kept import kept
 
-    return kept(name, device, lambda: create_tower(name, device=device))
+    return kept(name, device, lambda: load_unet(name, device=device))
 
 
 def midline_x_mm(masks: SoftMasks, processed: Processed) -> float:
@@ -272,28 +264,6 @@ def region_of(
     center = (share[strong, None] * positions_mm[strong]).sum(axis=0) / share[strong].sum()
     low, high = positions_mm[strong].min(axis=0) - cell_mm / 2, positions_mm[strong].max(axis=0) + cell_mm / 2
     return _point(center), _point(low), _point(high)
-
-
-def _join(parts: list[TowerOutput]) -> TowerOutput:
-    import torch
-
-    scales = [
-        TokenScale(
-            stride_voxels=group[0].stride_voxels,
-            cell_mm=group[0].cell_mm,
-            tokens=torch.cat([s.tokens for s in group]),
-            positions_mm=torch.cat([s.positions_mm for s in group]),
-        )
-        for group in zip(*(p.scales for p in parts), strict=True)
-    ]
-    return TowerOutput(
-        tower=parts[0].tower,
-        scales=tuple(scales),
-        pooled=torch.stack([p.pooled for p in parts]).mean(dim=0),
-        masks={key: mask for p in parts for key, mask in p.masks.items()},
-        heads=tuple(h for p in parts for h in p.heads),
-        weights_sha256=parts[0].weights_sha256,
-    )
 
 
 def _spec(name: str) -> TowerSpec:
