@@ -154,7 +154,7 @@ def test_an_untrained_tower_gives_the_same_tokens_twice_and_positions_inside_its
 
 def test_unknown_towers_and_wrong_modalities_are_refused() -> None:
     assert list_towers() == ("unet-ct", "unet-mr", "astra", "openclip:NAME", "monai:FOLDER")
-    with pytest.raises(ConfigError, match="expected a tower of unet-ct, unet-mr, astra, .*, found 'resnet'"):
+    with pytest.raises(ConfigError, match=r"expected a tower of unet-ct, unet-mr, astra, .*, found 'resnet'"):
         create_tower("resnet")
     geometry = oblique((8, 8, 8))
     with pytest.raises(ConfigError, match="expected a MR volume, found CT"):
