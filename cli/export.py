@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from tomoscribe.cli.open import ResultPath, record
+from tomoscribe.cli.open import ResultPath
+from tomoscribe.cli.site_options import SiteFile
 
 
 class Form(StrEnum):
@@ -27,18 +28,20 @@ def export(
     forms: Annotated[
         list[Form] | None, typer.Option("--form", help="What to write; repeat for several, all of them without it.")
     ] = None,
+    site_file: SiteFile = None,
 ) -> None:
     """Write the signed report as PDF (plain and for a PACS), FHIR, HL7, text, and the key object selection.
 
     A PDF leaves only when signed; FHIR and HL7 when a named person has released it, as partial (P) before signing.
     """
-    from tomoscribe.reports.audit import Event
+    from tomoscribe.reports.acts import Act, Desk, Subject
     from tomoscribe.reports.export import open_folder
     from tomoscribe.reports.export.documents import Document, export_documents, refuse_to_leave
 
-    opened = open_folder(result)
+    desk, opened = Desk.here("tomoscribe export", site_file), open_folder(result)
     documents = [Document(f.value) for f in (forms or list(Form))]
     for document in documents:
         refuse_to_leave(opened.reading.report, document)
-    record(opened, "export", Event.EXPORTED, ", ".join(documents))
-    typer.echo("\n".join(str(f) for f in export_documents(opened, out, documents)))
+    with desk.doing(Act.EXPORT, Subject.of(opened), ", ".join(documents)):
+        files = export_documents(opened, out, documents)
+    typer.echo("\n".join(str(f) for f in files))

@@ -17,8 +17,9 @@ def listen(
 ) -> None:
     """Take studies from the callers of the site file, read each once it is quiet, send the unsigned results on."""
     from tomoscribe.core.errors import MissingExtraError
+    from tomoscribe.reports.acts import Act
 
-    site = operator_site(site_file)
+    site = operator_site(site_file, Act.LISTEN)
     if status:
         from tomoscribe.reports.pacs.status import status_lines
 

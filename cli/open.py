@@ -9,8 +9,6 @@ import typer
 
 if TYPE_CHECKING:
     from tomoscribe.core import Report
-    from tomoscribe.reports.audit import Event
-    from tomoscribe.reports.export import OpenedResults
 
 ResultPath = Annotated[Path, typer.Argument(metavar="RESULT", help="A folder that tomoscribe read has written.")]
 
@@ -20,7 +18,7 @@ def open_result(
     as_json: Annotated[bool, typer.Option("--json", help="The reading as JSON, as in report.json.")] = False,
 ) -> None:
     """Open results again: the findings and the report, from SEG and SR alone."""
-    from tomoscribe.reports.audit import Event
+    from tomoscribe.reports.acts import Act, Desk, Subject
     from tomoscribe.reports.export import open_folder
     from tomoscribe.reports.export.json_file import reading_to_text
     from tomoscribe.reports.export.text import plain_text
@@ -28,22 +26,13 @@ def open_result(
 
     opened = open_folder(result)
     report = opened.reading.report
-    record(opened, "open", Event.READ)
+    Desk.here("tomoscribe open").note(Act.OPEN, Subject.of(opened))
     if as_json:
         typer.echo(reading_to_text(opened.reading), nl=False)
         return
     typer.echo(plain_text(report, labels_of(report.language)))
     for line in finding_lines(report):
         typer.echo(line)
-
-
-def record(opened: OpenedResults, command: str, event: Event, detail: str | None = None) -> None:
-    """Writes into the audit store what is about to be done with these results."""
-    from tomoscribe.reports.audit import AuditLog, PatientRef
-
-    patient = PatientRef(patient_id=opened.patient.patient_id or None, issuer=opened.patient.issuer or None)
-    log = AuditLog.from_environment(f"tomoscribe {command}")
-    log.record(event, study_uid=opened.reading.study.study_uid, patient=patient, detail=detail)
 
 
 def finding_lines(report: Report) -> list[str]:

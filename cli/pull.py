@@ -26,11 +26,12 @@ def pull(
     """Fetch a study from a PACS of the site file; run again, it goes on where it stopped."""
     from tomoscribe.cli.progress import progress_bar
     from tomoscribe.core.errors import ConfigError
+    from tomoscribe.reports.acts import Act
     from tomoscribe.reports.pacs.peers import open_peer
     from tomoscribe.reports.pacs.pull import pull_study
     from tomoscribe.reports.pacs.retry import retrying
 
-    site = operator_site(site_file)
+    site = operator_site(site_file, Act.PULL)
     chosen = site.peer(peer)
     if list_:
         client = open_peer(site, chosen)

@@ -17,9 +17,10 @@ def push(
 ) -> None:
     """Send DICOM objects to a PACS of the site file; what it holds already is not sent again."""
     from tomoscribe.cli.progress import progress_bar
+    from tomoscribe.reports.acts import Act
     from tomoscribe.reports.pacs.push import push_files
 
-    site = operator_site(site_file)
+    site = operator_site(site_file, Act.PUSH)
     with progress_bar() as progress:
         pushed = push_files(site, site.peer(peer), path, progress)
     broken = f", {pushed.num_broken} damaged files left out" if pushed.num_broken else ""

@@ -25,6 +25,13 @@ class Language(StrEnum):
     CHINESE = "zh"
 
 
+class Masks(StrEnum):
+    """How ``seg_anatomy.dcm`` is stored; the same words as ``SegKind``, in small letters."""
+
+    BINARY = "binary"
+    LABELMAP = "labelmap"
+
+
 def read(
     study: StudyPath,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results; made if it is not there.")],
@@ -40,13 +47,17 @@ def read(
     translation: Annotated[
         Language | None, typer.Option("--translation", help="Add a translation into this language, marked as one.")
     ] = None,
+    organs: Annotated[
+        Masks,
+        typer.Option("--organs", help="The organs' SEG: binary, or labelmap for a receiver that takes it (2024)."),
+    ] = Masks.BINARY,
 ) -> None:
     """Read a study: measure, draft the report, write report.json, report.html, seg.dcm and sr.dcm (all or none)."""
     from tomoscribe.cli.choose import choose_study
     from tomoscribe.cli.progress import progress_bar
     from tomoscribe.encoders.dicom import read_headers, scan
     from tomoscribe.reports.audit import AuditLog, Event, patient_of
-    from tomoscribe.reports.export import check_writable, write_results
+    from tomoscribe.reports.export import SegKind, check_writable, write_results
     from tomoscribe.reports.reader import StudyReader
 
     audit = AuditLog.from_environment("tomoscribe read")
@@ -65,7 +76,7 @@ def read(
         refs = [v.series for v in volumes.values()]
         headers = {s.series_uid: read_headers(s) for s in chosen.series if any(s.is_source_of(r) for r in refs)}
         audit.record(Event.EXPORTED, study_uid=chosen.study_uid, patient=patient, detail="to a folder")
-        files = write_results(reading, volumes, headers, out)
+        files = write_results(reading, volumes, headers, out, anatomy=SegKind(organs.value.upper()))
     for line in _summary(reading):
         typer.echo(line)
     typer.echo("\n".join(str(f) for f in files))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tomoscribe.cli.open import ResultPath, record
+from tomoscribe.cli.open import ResultPath
+from tomoscribe.cli.site_options import SiteFile
 
 if TYPE_CHECKING:
     from tomoscribe.core import Reading, Report
@@ -34,27 +36,34 @@ def sign(
     reason: Annotated[
         str | None, typer.Option("--reason", metavar="TEXT", help="Why, for an addendum or a correction.")
     ] = None,
+    site_file: SiteFile = None,
 ) -> None:
     """Sign the report of a result folder as the account you are logged in with; refused while a finding is unreviewed.
 
     After signing, --addendum adds a sentence, and --reject takes a finding back (a correction).
     """
-    from tomoscribe.reports.audit import Event
+    from tomoscribe.reports.acts import Act, Desk, Subject
     from tomoscribe.reports.export import open_folder, replace_report
-    from tomoscribe.reports.signing import now, process_identity
+    from tomoscribe.reports.signing import edits_between, now
 
-    opened = open_folder(result)
-    signer, at = process_identity(), now()
+    desk, opened = Desk.here("tomoscribe sign", site_file), open_folder(result)
+    subject, before = Subject.of(opened), opened.reading.report
+    signer, at = desk.allow(Act.SIGN, subject), now()
     reading = _told(opened.reading, told or (), signer, at)
     if addendum is not None:
         reading = _appended(reading, addendum, reason, signer, at)
-    elif reading.report.is_signed and reject:
+    elif before.is_signed and reject:
         reading = _corrected(reading, reject, signer, at)
-    elif not (reading.report.is_signed and told):
+    elif not (before.is_signed and told):
         reading = _released(reading, accept or (), reject or (), preliminary, signer, at)
     status = reading.report.status.value.replace("_", " ")
-    record(opened, "sign", Event.SIGNED, status)
-    files = replace_report(opened, reading, result)
+    with contextlib.ExitStack() as acts:
+        edits = edits_between(before, reading.report)
+        if edits:
+            acts.enter_context(desk.doing(Act.EDIT, subject, edits))
+        if reading.report.history != before.history:
+            acts.enter_context(desk.doing(Act.SIGN, subject, status))
+        files = replace_report(opened, reading, result)
     typer.echo(f"The report is {status}, by {signer.name}.")
     typer.echo("\n".join(str(f) for f in files))
 

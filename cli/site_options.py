@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from tomoscribe.reports.acts import Act
     from tomoscribe.reports.site import Site
 
 SiteFile = Annotated[
@@ -17,11 +18,11 @@ SiteFile = Annotated[
 PeerName = Annotated[str, typer.Argument(metavar="PEER", help="A peer's name in the site file.")]
 
 
-def operator_site(path: Path | None) -> Site:
-    """The site file's content, for a user who may operate this station."""
-    from tomoscribe.reports.signing import process_identity
-    from tomoscribe.reports.site import Role, load_site
+def operator_site(path: Path | None, act: Act) -> Site:
+    """The site file's content, for a user who may do that at this station; a refusal is written down."""
+    from tomoscribe.reports.acts import Desk
+    from tomoscribe.reports.site import load_site
 
     site = load_site(path)
-    site.require(process_identity().login, Role.OPERATE)
+    Desk.here(f"tomoscribe {act.name.lower()}", path).allow(act)
     return site

@@ -31,6 +31,7 @@ from tomoscribe.reports.signing import process_identity
 FOLDER_VARIABLE = "TOMOSCRIBE_AUDIT"
 """The folder of the store, or ``off``."""
 KEY_VARIABLE = "TOMOSCRIBE_AUDIT_KEY"
+PATIENT_KEYWORDS = ("PatientID", "IssuerOfPatientID")
 GENESIS = "0" * 64
 """What the first entry names as the hash before it."""
 
@@ -43,6 +44,7 @@ class Event(Enum):
     SIGNED = ("110111", "Procedure Record", "U", "attest")
     RETRACTED = ("110111", "Procedure Record", "U", "deprecate")
     EXPORTED = ("110106", "Export", "R", "extract")
+    DEIDENTIFIED = ("110106", "Export", "R", "deidentify")
     SENT = ("110104", "DICOM Instances Transferred", "R", "transmit")
     IMPORTED = ("110107", "Import", "C", "receive")
     AUDIT_USED = ("110101", "Audit Log Used", "R", "access")
@@ -152,14 +154,21 @@ def default_folder(environment: Mapping[str, str], system: str) -> PurePath:
 def patient_of(series: Sequence[Series]) -> PatientRef:
     """Whose images these are, from the header of the first file that can be read."""
     from tomoscribe.encoders.dicom import read_headers
-    from tomoscribe.encoders.dicom.verbatim import record_of
 
     for one in series:
         with contextlib.suppress(InputError):
             for ds in read_headers(replace(one, files=one.files[:1], frames=one.frames[:1])):
-                record = record_of(ds)
-                return PatientRef(patient_id=record.text("PatientID"), issuer=record.text("IssuerOfPatientID"))
+                return patient_in(ds)
     return PatientRef(patient_id=None)
+
+
+def patient_in(ds: Any) -> PatientRef:
+    """Whose object a data set is, in the source's characters, as the exports and the banner read them."""
+    from tomoscribe.encoders.dicom.verbatim import record_of
+
+    record = record_of(ds)
+    patient_id, issuer = ((record.text(k) or "").strip() or None for k in PATIENT_KEYWORDS)
+    return PatientRef(patient_id=patient_id, issuer=issuer)
 
 
 @dataclass(frozen=True, kw_only=True)

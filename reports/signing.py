@@ -211,6 +211,17 @@ def signature(report: Report) -> StatusChange | None:
     return next((c for c in reversed(report.history) if c.status == report.status), None)
 
 
+def edits_between(before: Report, after: Report) -> str:
+    """What a person did to a report, in counts for the audit store, e.g. ``2 accepted, 1 rejected``; empty: nothing."""
+    reviews = {f.tracking_uid: f.review for f in before.findings}
+    changed = [f.review.state for f in after.findings if f.review != reviews.get(f.tracking_uid)]
+    told = len(after.communications) - len(before.communications)
+    texts = {(s.name, t.text) for s in before.sections for t in s.statements}
+    own = {(s.name, t.text) for s in after.sections for t in s.statements if t.source is Source.CLINICIAN} - texts
+    counts = [(changed.count(state), state.value) for state in ReviewState] + [(told, "told"), (len(own), "sentences")]
+    return ", ".join(f"{count} {word}" for count, word in counts if count > 0)
+
+
 def _step(reading: Reading, change: StatusChange) -> Reading:
     stepped = replace(reading, report=_changed(reading.report, change))
     refuse_objections(stepped)

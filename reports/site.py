@@ -18,6 +18,12 @@ from tomoscribe.core.serial import from_json
 
 SITE_VARIABLE = "TOMOSCRIBE_SITE"
 """Environment variable with the path of the site file, for commands that are not given one."""
+SYSTEM_SITE = (
+    Path(os.environ.get("PROGRAMDATA", "C:\\ProgramData")) / "tomoscribe" / "site.yaml"
+    if os.name == "nt"
+    else Path("/etc/tomoscribe/site.yaml")
+)
+"""The machine's own site file; used where no other is named, and its roles hold whichever other is named."""
 MAX_SITE_BYTES = 1 << 20
 _AE_TITLE = re.compile(r"[\x21-\x5b\x5d-\x7e](?:[\x20-\x5b\x5d-\x7e]{0,14}[\x21-\x5b\x5d-\x7e])?")
 _PEER_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -56,6 +62,8 @@ class Role(StrEnum):
 
     OPERATE = "operate"
     SIGN = "sign"
+    EXPORT = "export"
+    RETRACT = "retract"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +148,7 @@ class Peer:
     """A PACS or an archive, under a name of our own.
 
     Args:
+        label_maps: whether it takes Label Map Segmentations, a class of 2024; without them organs go as BINARY ones.
         timeout_s: for connecting, and for each answer.
         num_tries: of a command before it gives up; the listener's outbox goes on for ``keep_trying_days``.
         backoff_s: pause before the second try; each further one is twice as long, up to ten minutes.
@@ -148,6 +157,7 @@ class Peer:
     name: str
     dimse: Dimse | None = None
     dicomweb: DicomWeb | None = None
+    label_maps: bool = False
     timeout_s: float = 30.0
     num_tries: int = 5
     backoff_s: float = 2.0
@@ -292,17 +302,24 @@ class Roles:
 
     Args:
         operate: pull, push and listen; everybody where nobody is named.
-        sign: sign reports.
+        sign: sign reports, also as preliminary, add to and correct them.
+        export: write documents and de-identified copies; everybody where nobody is named.
+        retract: take results back; those who may sign where nobody is named.
     """
 
     operate: tuple[str, ...] = ()
     sign: tuple[str, ...] = ()
+    export: tuple[str, ...] = ()
+    retract: tuple[str, ...] = ()
 
     def allows(self, user: str, role: Role) -> bool:
         """Whether the user has that role."""
-        if role is Role.OPERATE:
-            return not self.operate or user in self.operate
-        return user in self.sign
+        if role is Role.SIGN:
+            return user in self.sign
+        if role is Role.RETRACT:
+            return user in (self.retract or self.sign)
+        named = self.operate if role is Role.OPERATE else self.export
+        return not named or user in named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -351,6 +368,11 @@ class Site:
         names = ", ".join(p.name for p in self.peers) or "none"
         raise ConfigError(f"no peer '{name}' in the site file", remedy=f"name one of its peers: {names}")
 
+    @property
+    def sends_label_maps(self) -> bool:
+        """Whether every destination takes Label Map Segmentations."""
+        return bool(self.destinations) and all(self.peer(name).label_maps for name in self.destinations)
+
     def listening(self) -> Listen:
         """The part ``listen``.
 
@@ -371,14 +393,14 @@ class Site:
 
 
 def load_site(path: Path | None) -> Site:
-    """Reads a site file; without a path, the one that ``TOMOSCRIBE_SITE`` names.
+    """Reads a site file; without a path, the one that ``TOMOSCRIBE_SITE`` names, else the machine's own.
 
     Raises:
         ConfigError: no file, not YAML, an unknown key, or a value out of range.
     """
     import yaml
 
-    named = path or os.environ.get(SITE_VARIABLE)
+    named = path or os.environ.get(SITE_VARIABLE) or (SYSTEM_SITE if _is_there(SYSTEM_SITE) else None)
     if not named:
         raise ConfigError("no site file named", remedy=f"name one with --site FILE or in {SITE_VARIABLE}")
     where = str(named)
@@ -395,12 +417,35 @@ def load_site(path: Path | None) -> Site:
     return parse_site(data, where)
 
 
+def sites_in_force(path: Path | None) -> tuple[Site, ...]:
+    """Those whose roles hold: the machine's own, and the one that is named; none where there is neither.
+
+    Raises:
+        ConfigError: one of them cannot be used.
+    """
+    named = path or os.environ.get(SITE_VARIABLE)
+    files = [SYSTEM_SITE] if _is_there(SYSTEM_SITE) else []
+    files += [Path(named)] if named else []
+    return tuple(load_site(file) for file in dict.fromkeys(files))
+
+
 def parse_site(data: object, where: str) -> Site:
     """A site of the parsed YAML. Raises ConfigError."""
     try:
         return from_json(Site, {} if data is None else data)
     except (InputError, InvalidValueError) as error:
         raise ConfigError(error.what, where=where, remedy="compare it with docs/site.example.yaml") from error
+
+
+def _is_there(path: Path) -> bool:
+    """Also where it cannot be looked at: then reading it says why."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _check_ae_title(title: str) -> None:

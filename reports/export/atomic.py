@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,13 @@ from tomoscribe.core.errors import OutputError
 
 
 @contextlib.contextmanager
-def all_or_none(folder: Path, replaced: Sequence[str]) -> Iterator[Path]:
+def all_or_none(folder: Path, replaced: Sequence[str], recheck: Callable[[], None] | None = None) -> Iterator[Path]:
     """Yields a folder on the same disk; what is in it at the end moves into ``folder``, nothing on failure.
 
     Args:
         folder: made if it is not there.
         replaced: names in ``folder`` that give way, also where nothing new of that name was made.
+        recheck: called when everything is made and nobody else moves files there; what it raises keeps the old ones.
 
     Raises:
         OutputError: the folder cannot be written; nothing is left of the attempt, the old files are as they were.
@@ -28,7 +29,10 @@ def all_or_none(folder: Path, replaced: Sequence[str]) -> Iterator[Path]:
     check_writable(folder)
     with _staging(folder) as staging:
         yield staging
-        _move_into_place(staging, folder, replaced)
+        with _only_mover(folder):
+            if recheck is not None:
+                recheck()
+            _move_into_place(staging, folder, replaced)
 
 
 def save_dicom(dataset: Any, path: Path) -> None:
@@ -92,6 +96,24 @@ def _staging(folder: Path) -> Iterator[Path]:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
         _remove_empty(made)
+
+
+@contextlib.contextmanager
+def _only_mover(folder: Path) -> Iterator[None]:
+    """Waits for others that move files into the same folder, where the system can lock folders (NFS, Windows: no)."""
+    place = folder if folder.is_dir() else _existing_parent(folder)
+    if os.name == "nt":
+        yield
+        return
+    import fcntl
+
+    handle = os.open(place, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _remove_empty(folders: Sequence[Path]) -> None:

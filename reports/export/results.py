@@ -158,7 +158,7 @@ def replace_report(opened: OpenedResults, reading: Reading, folder: Path) -> tup
 
     Raises:
         LockError: the evidence lock objects.
-        OutputError: the folder cannot be written; it is left as it was.
+        OutputError: the folder cannot be written, or its report was changed since it was opened; it is left as it was.
     """
     from tomoscribe.core import ReportStatus
     from tomoscribe.reports.export.html import render_html
@@ -172,11 +172,22 @@ def replace_report(opened: OpenedResults, reading: Reading, folder: Path) -> tup
         uid: tuple(read_picture(c) for c in captures) for uid, captures in opened.captures.items()
     }
     names = ("report.json", "report.html", "sr.dcm")
-    with all_or_none(folder, names) as staging:
+    with all_or_none(folder, names, lambda: _refuse_if_changed(opened, Path(folder))) as staging:
         save_text(reading_to_text(reading), staging / "report.json")
         save_text(render_html(reading, {}, pictures), staging / "report.html")
         save_dicom(sr, staging / "sr.dcm")
     return tuple(Path(folder) / name for name in names)
+
+
+def _refuse_if_changed(opened: OpenedResults, folder: Path) -> None:
+    """Two people may have opened the same results: the second does not write over what the first has signed."""
+    there = _open_dicom(folder / "sr.dcm").get("SOPInstanceUID") if (folder / "sr.dcm").is_file() else None
+    if there is not None and there != opened.sr.SOPInstanceUID:
+        raise OutputError(
+            "the results were changed since they were opened; nothing was written",
+            where=str(folder),
+            remedy="open them again and repeat the step",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

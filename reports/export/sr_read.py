@@ -9,6 +9,7 @@ within a patient).
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -100,8 +101,16 @@ class _Node:
 
     @property
     def number(self) -> float:
+        """The exact value; a text value beside it must say the same, since receivers show that one."""
         value = self.item.MeasuredValueSequence[0]
-        return float(value.FloatingPointValue if "FloatingPointValue" in value else value.NumericValue)
+        shown = float(value.NumericValue)
+        exact = float(value.get("FloatingPointValue", shown))
+        if not math.isclose(exact, shown, rel_tol=1e-6, abs_tol=1e-9):
+            raise InputError(
+                f"expected a measured value, found two different ones: {shown:g} as text, {exact:g} as a number",
+                remedy="the structured report was changed after it was written: read the study again",
+            )
+        return exact
 
     @property
     def unit(self) -> Code:

@@ -66,10 +66,10 @@ def _peer(site: Site, peer: Peer) -> Iterator[Check]:
 
 
 def _services(site: Site, peer: Peer) -> Iterator[Check]:
-    from tomoscribe.reports.pacs.dimse import RESULT_CLASSES, DimsePeer
+    from tomoscribe.reports.pacs.dimse import LABEL_MAPS, RESULT_CLASSES, DimsePeer
 
     for name, is_there in DimsePeer(site, peer).offers().items():
-        needed = name not in RESULT_CLASSES or peer.name in site.destinations
+        needed = name not in (*RESULT_CLASSES, LABEL_MAPS) or peer.name in site.destinations
         if needed or is_there:
             detail = "offered" if is_there else "not offered to us: ask its administrator"
             yield Check(subject=f"peer {peer.name}, {name}", is_good=is_there, detail=detail)

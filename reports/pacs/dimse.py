@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from pynetdicom import build_context, build_role, evt
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     Comprehensive3DSRStorage,
+    LabelMapSegmentationStorage,
     SecondaryCaptureImageStorage,
     SegmentationStorage,
     StorageCommitmentPushModel,
@@ -52,6 +53,7 @@ RESULT_CLASSES = {
     "storage of Secondary Capture": SecondaryCaptureImageStorage,
 }
 """What the listener sends."""
+LABEL_MAPS = "storage of Label Map Segmentation"
 Handlers = Sequence[tuple[Any, ...]]
 
 
@@ -86,6 +88,8 @@ class DimsePeer:
             f"C-{self._dimse.retrieve.value.upper()}": retrieve,
             **RESULT_CLASSES,
         }
+        if self._peer.label_maps:
+            services[LABEL_MAPS] = LabelMapSegmentationStorage
         if self._dimse.storage_commitment:
             services["storage commitment"] = StorageCommitmentPushModel
         with self._associate([build_context(uid) for uid in services.values()]) as assoc:

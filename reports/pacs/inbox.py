@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from tomoscribe.core.errors import TomoscribeError
+from tomoscribe.reports.pacs.auditing import Arrivals
 from tomoscribe.reports.pacs.intake import Intake, StreamedFile
 from tomoscribe.reports.pacs.landing import Header, move_into_place, read_header
 from tomoscribe.reports.pacs.state import Received, State
@@ -36,7 +37,7 @@ class Inbox:
     def __init__(self, folder: Path, incoming: Path, state: State, keep: Keep, read: Read) -> None:
         self._folder, self._incoming, self._state = folder, incoming, state
         self._keep, self._read = keep, read
-        self._placing = threading.Lock()
+        self._placing, self._arrivals = threading.Lock(), Arrivals()
         self._num_bytes = state.num_bytes()
 
     def intake(self, timeout_s: float) -> Intake:
@@ -52,17 +53,17 @@ class Inbox:
         place = _OWN if item.is_own else _INBOX
         return self._folder / place / hashed_name(item.study_uid) / f"{hashed_name(item.sop_uid)}.dcm"
 
-    def take(self, file: StreamedFile, sop_class_uid: str, sop_uid: str) -> int:
-        """Keeps what came under that class and UID; the status to answer with."""
+    def take(self, file: StreamedFile, sop_class_uid: str, sop_uid: str, caller: str) -> int:
+        """Keeps what a caller sent under that class and UID; the status to answer with."""
         try:
-            return self._take(file, sop_class_uid, sop_uid)
+            return self._take(file, sop_class_uid, sop_uid, caller)
         except OSError as error:
             _log.error("an object was refused: %s", error.strerror)
         except TomoscribeError as error:
             _log.error("an object was refused: %s", error.what)
         return OUT_OF_RESOURCES
 
-    def _take(self, file: StreamedFile, sop_class_uid: str, sop_uid: str) -> int:
+    def _take(self, file: StreamedFile, sop_class_uid: str, sop_uid: str, caller: str) -> int:
         file.finish()
         if file.problem is not None:
             _log.error("an object was refused: %s", file.problem)
@@ -74,6 +75,7 @@ class Inbox:
         if (header.sop_class_uid, header.sop_uid) != (sop_class_uid, sop_uid):
             _log.warning("an object was refused: it is another one than was announced")
             return DOES_NOT_MATCH
+        self._arrivals.note(caller, header.study_uid, Path(file.name))
         with self._placing:
             return self._place(file, header)
 

@@ -196,7 +196,8 @@ def _store(event: Any, inbox: Inbox) -> int:
     file = streamed_file(event)
     try:
         request = event.request
-        return inbox.take(file, str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID))
+        caller = event.assoc.requestor.ae_title.strip()
+        return inbox.take(file, str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID), caller)
     finally:
         file.discard()
 

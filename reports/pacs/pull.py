@@ -49,11 +49,10 @@ def pull_study(site: Site, peer: Peer, study_uid: str, out: Path, progress: Prog
         raise InputError("the peer has no such study", where=study_uid, remedy="see tomoscribe pull PEER --list")
     with only_run(Path(out), "pull") as folder, incoming(folder) as staging:
         present = {i for i in listed if _is_there(folder, i)}
-        run = _Run(client, listed, folder, staging, progress)
+        run = _Run(client, listed, folder, staging, progress, peer.name)
         run.kept = {i.sop_uid for i in present}
-        record_transfer("tomoscribe pull", Event.IMPORTED, None, study_uid, peer.name, len(listed) - len(present))
         max_bytes = min(int(site.keep.max_object_mb * 1e6), max(0, shutil.disk_usage(folder).free - _FREE_BYTES))
-        retrying(peer, lambda: run.fetch_missing(peer.name, max_bytes), done=lambda: len(run.kept))
+        retrying(peer, lambda: run.fetch_missing(max_bytes), done=lambda: len(run.kept))
     progress("done", 1.0)
     return Pulled(num_fetched=len(run.kept) - len(present), num_present=len(present), folder=Path(out))
 
@@ -62,26 +61,41 @@ class _Run:
     """One pull: what was listed, what is kept."""
 
     def __init__(
-        self, client: PeerClient, listed: list[Instance], folder: Path, staging: Path, progress: Progress
+        self,
+        client: PeerClient,
+        listed: list[Instance],
+        folder: Path,
+        staging: Path,
+        progress: Progress,
+        peer_name: str,
     ) -> None:
         self._client, self._listed, self._folder = client, listed, folder
-        self._staging, self._progress = staging, progress
+        self._staging, self._progress, self._peer_name = staging, progress, peer_name
         self.kept: set[str] = set()
+        self._is_recorded = False
 
-    def fetch_missing(self, peer_name: str, max_object_bytes: int) -> None:
+    def fetch_missing(self, max_object_bytes: int) -> None:
         missing = [i for i in self._listed if i.sop_uid not in self.kept]
         if missing:
             self._client.fetch(missing, self._keep, self._staging, max_object_bytes)
         short = sum(i.sop_uid not in self.kept for i in self._listed)
         if short:
-            raise garbage(peer_name, f"{short} of {len(self._listed)} objects less than it listed")
+            raise garbage(self._peer_name, f"{short} of {len(self._listed)} objects less than it listed")
 
     def _keep(self, instance: Instance, path: Path) -> None:
         if shutil.disk_usage(self._folder).free < _FREE_BYTES:
             raise OutputError("the disk is full", where=str(self._folder), remedy="make room and pull again")
+        if not self._is_recorded:
+            self._record(instance.study_uid, path)
         move_into_place(path, _target(self._folder, instance))
         self.kept.add(instance.sop_uid)
         self._progress(f"fetching {len(self._listed)} objects", len(self.kept) / len(self._listed))
+
+    def _record(self, study_uid: str, first: Path) -> None:
+        """Before the first object is kept: it says whose the study is."""
+        count = len(self._listed) - len(self.kept)
+        record_transfer("tomoscribe pull", Event.IMPORTED, first, study_uid, self._peer_name, count)
+        self._is_recorded = True
 
 
 def _target(folder: Path, instance: Instance) -> Path:

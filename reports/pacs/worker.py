@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tomoscribe.core.errors import MemoryPlanError, OutputError, TomoscribeError
-from tomoscribe.reports.site import Read, Site
+from tomoscribe.reports.site import Site
 
 if TYPE_CHECKING:
     from tomoscribe.reports.reader import StudyReader
@@ -136,7 +136,7 @@ def _serve(pipe: Connection, site: Site) -> None:
             job = pipe.recv()
         except (EOFError, OSError):
             return
-        answer = attempt(lambda job=job: read_into(job, site.read, loaded()))  # type: ignore[misc]
+        answer = attempt(lambda job=job: read_into(job, site, loaded()))  # type: ignore[misc]
         pipe.send(answer)
 
 
@@ -181,18 +181,18 @@ def attempt(action: Callable[[], Answer]) -> Answer:
         return Answer(problem=f"a defect of tomoscribe: {type(error).__name__}")
 
 
-def read_into(job: Job, wanted_series: Read, reader: StudyReader) -> Answer:
-    """Reads the wanted series of a study and writes its results.
+def read_into(job: Job, site: Site, reader: StudyReader) -> Answer:
+    """Reads the wanted series of a study and writes its results, organs as a label map where all destinations take it.
 
     Raises:
         TomoscribeError: the study cannot be read; nothing was written.
     """
     from tomoscribe.encoders.dicom import read_headers, scan
     from tomoscribe.reports.audit import AuditLog, Event, patient_of
-    from tomoscribe.reports.export import write_results
+    from tomoscribe.reports.export import SegKind, write_results
 
     study = next((s for s in scan(job.folder) if s.study_uid == job.study_uid), None)
-    wanted = () if study is None else tuple(s for s in study.series if wanted_series.wants(s))
+    wanted = () if study is None else tuple(s for s in study.series if site.read.wants(s))
     if study is None or not wanted:
         return Answer(problem="no series of it is to be read", is_unwanted=True)
     study = replace(study, series=wanted, priors=())
@@ -202,7 +202,8 @@ def read_into(job: Job, wanted_series: Read, reader: StudyReader) -> Answer:
     volumes = reader.volumes(study)
     refs = [v.series for v in volumes.values()]
     headers = {s.series_uid: read_headers(s) for s in study.series if any(s.is_source_of(r) for r in refs)}
-    write_results(reading, volumes, headers, job.out, predecessor=sr_of(job.before))
+    anatomy = SegKind.LABELMAP if site.sends_label_maps else SegKind.BINARY
+    write_results(reading, volumes, headers, job.out, anatomy=anatomy, predecessor=sr_of(job.before))
     return Answer()
 
 
