@@ -25,6 +25,7 @@ setup(
     ],
     package_data={
         "tomoscribe.encoders": ["weights/*", "dicom/deidentify/*.json", "dicom/deidentify/*.txt"],
+        "tomoscribe.findings": ["guidelines/data/*.yaml"],
         "tomoscribe.fusion": ["weights/*"],
         "tomoscribe.plugin": ["*.yaml"],
         "tomoscribe.reports": ["templates/*"],

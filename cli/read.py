@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tomoscribe.cli.clinical_options import HighRisk, Immunosuppression, KnownCancer, Screening
 from tomoscribe.cli.options import Device, StudyPath, StudyUid
 
 
@@ -51,10 +53,15 @@ def read(
         Masks,
         typer.Option("--organs", help="The organs' SEG: binary, or labelmap for a receiver that takes it (2024)."),
     ] = Masks.BINARY,
+    screening: Screening = None,
+    known_cancer: KnownCancer = None,
+    immunosuppression: Immunosuppression = None,
+    high_risk: HighRisk = None,
 ) -> None:
     """Read a study: measure, draft the report, write report.json, report.html, seg.dcm and sr.dcm (all or none)."""
     from tomoscribe.cli.choose import choose_study
     from tomoscribe.cli.progress import progress_bar
+    from tomoscribe.core import ClinicalContext
     from tomoscribe.encoders.dicom import read_headers, scan
     from tomoscribe.reports.audit import AuditLog, Event, patient_of
     from tomoscribe.reports.export import SegKind, check_writable, write_results
@@ -64,6 +71,9 @@ def read(
     check_writable(out)
     with progress_bar() as progress:
         chosen = choose_study(scan(study, progress=progress), study_uid)
+        said = {"screening": screening, "known_cancer": known_cancer}
+        said |= {"immunosuppression": immunosuppression, "high_risk": high_risk}
+        chosen = replace(chosen, clinical=ClinicalContext(**said))
         second = None if translation is None else translation.value
         reader = StudyReader(device=device, text=text.value, language=language.value, translation=second)
         for line in reader.plan(chosen).lines():

@@ -11,6 +11,7 @@ from tomoscribe.core.finding import (
     Measurement,
     Point,
     Presence,
+    PriorValues,
     Region,
     Review,
     ReviewState,
@@ -32,13 +33,13 @@ from tomoscribe.core.report import (
     StatusChange,
     Translation,
 )
-from tomoscribe.core.study import Acquisition, Series, SeriesRef, Study, Verdict
+from tomoscribe.core.study import Acquisition, ClinicalContext, Series, SeriesRef, Study, Verdict
 from tomoscribe.core.volume import Algorithm, LabelMap, Segment, Volume
 
 __all__ = [
-    "Acquisition", "Algorithm", "Attribute", "Change", "Code", "Communication", "Direction", "EvidenceSlice",
-    "Finding", "Geometry", "LabelMap", "Laterality", "Measurement", "Override", "Point", "Presence", "Provenance",
-    "Reading", "Region", "Report", "ReportStatus", "Review", "ReviewState", "Section", "SectionName", "Segment",
-    "Series", "SeriesRef", "Source", "Statement", "StatementKind", "StatusChange", "Study", "Timing", "Translation",
-    "Verdict", "Volume", "reportable",
+    "Acquisition", "Algorithm", "Attribute", "Change", "ClinicalContext", "Code", "Communication", "Direction",
+    "EvidenceSlice", "Finding", "Geometry", "LabelMap", "Laterality", "Measurement", "Override", "Point", "Presence",
+    "PriorValues", "Provenance", "Reading", "Region", "Report", "ReportStatus", "Review", "ReviewState", "Section",
+    "SectionName", "Segment", "Series", "SeriesRef", "Source", "Statement", "StatementKind", "StatusChange", "Study",
+    "Timing", "Translation", "Verdict", "Volume", "reportable",
 ]  # fmt: skip

@@ -128,6 +128,26 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PriorValues:
+    """What the same lesion measured in one earlier study, on that study's own grid.
+
+    Args:
+        date: of the study, ``YYYY-MM-DD``.
+        measurements: empty where the lesion was not there.
+        reason: why these numbers cannot be compared with the present ones, None where they can.
+    """
+
+    study_uid: str
+    date: str | None
+    measurements: tuple[Measurement, ...]
+    reason: str | None = None
+
+    def measurement(self, name: Code) -> Measurement | None:
+        """The measurement of that name, or None."""
+        return next((m for m in self.measurements if m.name == name), None)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Review:
     """What a named person decided about a finding."""
 
@@ -154,6 +174,7 @@ class Finding:
         probability: calibrated, 0 to 1; None where the finding is a plain measurement.
         actionable: whether it must stand in the impression when present.
         note: why it is not assessed or to be read with care, in words a radiologist uses; None otherwise.
+        history: what it measured in earlier studies, newest first.
     """
 
     tracking_uid: str
@@ -172,6 +193,7 @@ class Finding:
     prior_uid: str | None = None
     review: Review = Review()
     note: str | None = None
+    history: tuple[PriorValues, ...] = ()
 
     def __post_init__(self) -> None:
         if self.probability is not None and not 0.0 <= self.probability <= 1.0:

@@ -124,6 +124,23 @@ class Series:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClinicalContext:
+    """What a clinician knows of the patient and no image header says; None where nobody said it.
+
+    Args:
+        screening: whether this is a low-dose examination for lung cancer screening.
+        known_cancer: a history of cancer.
+        immunosuppression: the patient is immunosuppressed.
+        high_risk: risk of lung cancer: True high, False low.
+    """
+
+    screening: bool | None = None
+    known_cancer: bool | None = None
+    immunosuppression: bool | None = None
+    high_risk: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Study:
     """One study of one patient. ``patient_key`` is a keyed hash, never the PatientID itself.
 
@@ -133,6 +150,7 @@ class Study:
         sex: ``M``, ``F``, ``O`` or None.
         priors: earlier studies of the same patient, newest first.
         warnings: what the user should know about the input, in words.
+        clinical: what a clinician said of the patient.
     """
 
     study_uid: str
@@ -144,6 +162,7 @@ class Study:
     series: tuple[Series, ...]
     priors: tuple[Study, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    clinical: ClinicalContext = ClinicalContext()
 
     def __post_init__(self) -> None:
         keys = [(s.series_uid, s.part) for s in self.series]

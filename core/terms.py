@@ -65,6 +65,12 @@ LAA_950 = _own("LAA950", "Low attenuation area below -950 HU")
 PERC15 = _own("PERC15", "15th percentile of lung attenuation")
 COUNT = _own("COUNT", "Number of lesions")
 
+LONG_AXIS_3D = _own("LONGAXIS3D", "Long axis in three dimensions")
+SHORT_AXIS_3D = _own("SHORTAXIS3D", "Short axis in three dimensions")
+VOLUME_DOUBLING_TIME = _own("VDT", "Volume doubling time")
+VOLUME_DOUBLING_TIME_LOW = _own("VDTLOW", "Volume doubling time, lower 95 % limit")
+VOLUME_DOUBLING_TIME_HIGH = _own("VDTHIGH", "Volume doubling time, upper 95 % limit")
+
 # Attributes (qualitative evaluations)
 ATTENUATION_CLASS = _own("ATTCLASS", "Attenuation class")
 SOLID = _own("SOLID", "Solid")
@@ -73,6 +79,27 @@ GROUND_GLASS = Code(value="112120", scheme="DCM", meaning="Ground glass opacity"
 NOT_DETERMINED = _own("NOTDET", "Not determined")
 LOBE = _own("LOBE", "Lobe")
 """Attribute whose value is one of LOBES or NOT_DETERMINED."""
+
+CALCIFICATION = _own("CALCPATTERN", "Pattern of calcification")
+"""Attribute whose value is one of CALCIFICATIONS; absent where no calcification was measured."""
+CALCIFIED_COMPLETELY = _own("CALCCOMPLETE", "Complete calcification")
+CALCIFIED_CENTRALLY = _own("CALCCENTRAL", "Central calcification")
+CALCIFIED_RING = _own("CALCRING", "Ring-shaped calcification")
+CALCIFIED_ECCENTRICALLY = _own("CALCECC", "Eccentric calcification")
+CALCIFIED_OTHERWISE = _own("CALCOTHER", "Calcification of undetermined pattern")
+CALCIFICATIONS = (
+    CALCIFIED_COMPLETELY,
+    CALCIFIED_CENTRALLY,
+    CALCIFIED_RING,
+    CALCIFIED_ECCENTRICALLY,
+    CALCIFIED_OTHERWISE,
+)
+BENIGN_CALCIFICATIONS = (CALCIFIED_COMPLETELY, CALCIFIED_CENTRALLY, CALCIFIED_RING)
+FAT = _own("FAT", "Fat inside")
+CONTAINED = _own("CONTAINED", "Contained")
+PLEURAL_RELATION = _own("PLEURALREL", "Relation to the pleura")
+AIRWAY_RELATION = _own("AIRWAYREL", "Relation to the airways")
+TOUCHING = _own("TOUCHING", "Touching")
 
 # Segmented property categories (SEG)
 ANATOMICAL_STRUCTURE = _sct("91723000", "Anatomical Structure")
@@ -84,4 +111,5 @@ MM3 = _ucum("mm3", "mm3")
 ML = _ucum("mL", "ml")
 HU = _ucum("[hnsf'U]", "HU")
 PERCENT = _ucum("%", "%")
+DAY = _ucum("d", "days")
 ONE = _ucum("1", "no units")

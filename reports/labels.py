@@ -187,6 +187,22 @@ TERMS_CHINESE: dict[Code, str] = {
     terms.PART_SOLID: "部分实性",
     terms.GROUND_GLASS: "磨玻璃",
     terms.NOT_DETERMINED: "未确定",
+    terms.LONG_AXIS_3D: "三维长径",
+    terms.SHORT_AXIS_3D: "三维短径",
+    terms.VOLUME_DOUBLING_TIME: "体积倍增时间",
+    terms.VOLUME_DOUBLING_TIME_LOW: "体积倍增时间95%下限",
+    terms.VOLUME_DOUBLING_TIME_HIGH: "体积倍增时间95%上限",
+    terms.CALCIFICATION: "钙化形态",
+    terms.CALCIFIED_COMPLETELY: "完全钙化",
+    terms.CALCIFIED_CENTRALLY: "中央钙化",
+    terms.CALCIFIED_RING: "环形钙化",
+    terms.CALCIFIED_ECCENTRICALLY: "偏心钙化",
+    terms.CALCIFIED_OTHERWISE: "钙化，形态未定",
+    terms.FAT: "内含脂肪",
+    terms.CONTAINED: "有",
+    terms.PLEURAL_RELATION: "与胸膜的关系",
+    terms.AIRWAY_RELATION: "与气道的关系",
+    terms.TOUCHING: "相邻",
 }
 """Chinese for the meaning of a code where the writer's word is none for a table."""
 

@@ -85,7 +85,7 @@ def said(statement: Statement, report: Report) -> Said:
     findings = tuple(report.finding(u) for u in statement.finding_uids)
     notes = verbatim(findings, report.language)
     parts = parse(statement.text, notes, report.language)
-    fixed = not findings and (statement.kind in _FIXED or not any(c.topics or c.entities for c in parts))
+    fixed = statement.kind in _FIXED or (not findings and not any(c.topics or c.entities for c in parts))
     whole = [] if fixed else [c for c in parts if c != Claims()]
     return Said(
         entities=frozenset(_entities(whole, findings)),
@@ -101,7 +101,9 @@ def said(statement: Statement, report: Report) -> Said:
         topics=frozenset(t for c in whole for t in c.topics) - {"disease"},
         flags=frozenset(["fixed"] if fixed else _flags(whole)),
         notes=frozenset(n for n, note in enumerate(notes) if _quotes(statement.text, note, report.language)),
-        numerals=() if findings else tuple(sorted(re.findall(r"\d+(?:\.\d+)?", normalized(statement.text)))),
+        numerals=()
+        if findings and not fixed
+        else tuple(sorted(re.findall(r"\d+(?:\.\d+)?", normalized(statement.text)))),
     )
 
 

@@ -31,7 +31,7 @@ from tomoscribe.reports.writer.language import language_of
 from tomoscribe.reports.writer.report import (
     fact_statements,
     nothing_actionable_statement,
-    recommendation_statement,
+    recommendation_statements,
     uncertain,
 )
 
@@ -77,6 +77,7 @@ class _Check:
         self._language = language_of(report.language)
         self._facts = fact_statements(study, report.findings, self._language)
         self._age_texts = header.age_texts(study, self._language)
+        self._recommendations = recommendation_statements(study, report.findings, self._language)
         self._topics = [t for topics in header.topics(study, report.findings) for t in topics]
 
     def objections(self) -> tuple[Objection, ...]:
@@ -109,10 +110,10 @@ class _Check:
         if section not in PLACES.get(statement.kind, ()):
             words = f"a {statement.kind.value.replace('_', ' ')} sentence in {section.value.replace('_', ' ')}"
             return Checked(statement=statement, problems=(Problem(fault=Fault.MISPLACED, words=words),))
+        if statement.kind is StatementKind.GUIDELINE:
+            return self._exact(statement, self._recommendations)
         if findings:
             return check_linked(statement, section, findings, report.findings, language.code)
-        if statement.kind is StatementKind.GUIDELINE:
-            return self._exact(statement, (recommendation_statement(report.findings, language),))
         return self._checked_scope(statement)
 
     def _checked_fact(self, statement: Statement, section: SectionName) -> Checked:
@@ -147,6 +148,7 @@ class _Check:
         yield from self._missing_facts(places)
         yield from _missing_findings(self._report, places)
         yield from self._missing_scope(places)
+        yield from self._missing_recommendations(places)
         findings = self._report.findings
         if header.is_child(self._study) and any(f.presence is not Presence.NOT_ASSESSED for f in findings):
             yield Objection(
@@ -166,6 +168,22 @@ class _Check:
                 if self._plain(statement.text) not in texts and not replaced and not no_prior:
                     words = f"missing: '{statement.text}'"
                     yield Objection(section=section, index=None, fault=Fault.FACT_DIFFERS, words=words)
+
+    def _missing_recommendations(self, places: Sequence[_Place]) -> Iterator[Objection]:
+        """Each guideline that assigns a class, or cannot, is told; a clinician's recommendation stands for all."""
+        here = [p.checked.statement for p in places if p.section is SectionName.RECOMMENDATION]
+        if any(s.source is Source.CLINICIAN for s in here):
+            return
+        texts = {self._plain(s.text) for s in here}
+        for statement in self._recommendations:
+            if self._plain(statement.text) not in texts:
+                yield Objection(
+                    section=SectionName.RECOMMENDATION,
+                    index=None,
+                    fault=Fault.OMITTED,
+                    words=f"missing: '{statement.text}'",
+                    finding_uids=statement.finding_uids,
+                )
 
     def _missing_scope(self, places: Sequence[_Place]) -> Iterator[Objection]:
         section = SectionName.NOT_ASSESSED

@@ -18,6 +18,10 @@ ADULT_AGE_YEARS = 18.0
 CHILD_NOTE = "the patient is younger than 18 years and this version reads adults only"
 
 
+CLINICAL_FACTS = ("screening", "known_cancer", "immunosuppression", "high_risk")
+"""Fields of ``ClinicalContext``, in the order in which a report tells them."""
+
+
 class Exam(StrEnum):
     """What kind of examination a study holds, as far as this version reads it."""
 
@@ -111,9 +115,11 @@ def examination_texts(study: Study, findings: Sequence[Finding], language: Langu
     return texts or (language.text("examination_unknown", date=date),)
 
 
-def clinical_information_texts(language: Language) -> tuple[str, ...]:
-    """Nothing in an image header is a clinical question."""
-    return (language.text("not_provided"),)
+def clinical_information_texts(study: Study, language: Language) -> tuple[str, ...]:
+    """What a clinician said; nothing in an image header is a clinical question."""
+    said = {name: getattr(study.clinical, name) for name in CLINICAL_FACTS}
+    facts = [language.text(f"{name}_{'yes' if value else 'no'}") for name, value in said.items() if value is not None]
+    return (language.text("provided", facts=language.listed(facts)) if facts else language.text("not_provided"),)
 
 
 def read_series(study: Study, findings: Sequence[Finding]) -> tuple[Series, ...]:

@@ -26,6 +26,7 @@ from tomoscribe.core import (
     reportable,
     terms,
 )
+from tomoscribe.findings.guidelines import Assessment, assess
 from tomoscribe.reports.writer import header
 from tomoscribe.reports.writer.language import Language
 from tomoscribe.reports.writer.sentences import (
@@ -96,7 +97,7 @@ def fact_statements(
     """The sections that rest on the header alone; the lock compares a report with exactly these."""
     return {
         SectionName.EXAMINATION: _facts(header.examination_texts(study, findings, language)),
-        SectionName.CLINICAL_INFORMATION: _facts(header.clinical_information_texts(language)),
+        SectionName.CLINICAL_INFORMATION: _facts(header.clinical_information_texts(study, language)),
         SectionName.TECHNIQUE: _facts(header.technique_texts(study, findings, language)),
         SectionName.COMPARISON: _facts(header.comparison_texts(study, findings, language)),
     }
@@ -113,11 +114,31 @@ def scope_statements(study: Study, findings: Sequence[Finding], language: Langua
     )
 
 
-def recommendation_statement(findings: Sequence[Finding], language: Language) -> Statement:
-    """The one line on guidelines: no class is assigned in this version (CLINICAL 9)."""
-    actionable = any(f.actionable for f in reportable(findings))
-    text = language.text("no_guideline" if actionable else "no_recommendation")
-    return Statement(text=text, kind=StatementKind.GUIDELINE, source=Source.WRITER)
+def recommendation_statements(study: Study, findings: Sequence[Finding], language: Language) -> tuple[Statement, ...]:
+    """What each guideline says of the nodules, or that no class is assigned and why (CLINICAL 9)."""
+    assessed = [] if header.is_child(study) else assess(study, findings)
+    statements = [_guideline(assessment, language) for assessment in assessed]
+    if not any(a.row for a in assessed):
+        actionable = any(f.actionable for f in reportable(findings))
+        text = language.text("no_guideline" if actionable else "no_recommendation")
+        statements.insert(0, Statement(text=text, kind=StatementKind.GUIDELINE, source=Source.WRITER))
+    return tuple(statements)
+
+
+def _guideline(assessment: Assessment, language: Language) -> Statement:
+    """A class with the recommendation it licenses, what is missing for one, or why there is none."""
+    name, row = assessment.guideline.name, assessment.row
+    if row is not None:
+        words = {"label": row.label.of(language.code), "management": row.management.of(language.code)}
+        text = language.text("guideline_class", guideline=name, **words)
+    elif assessment.excluded:
+        reasons = language.listed([language.text(f"excluded_{key}") for key in assessment.excluded])
+        text = language.text("guideline_excluded", guideline=name, reasons=reasons)
+    else:
+        items = language.listed([language.text(f"missing_{key}") for key in assessment.missing])
+        text = language.text("guideline_missing", guideline=name, items=items)
+    uids = tuple(f.tracking_uid for f in assessment.findings)
+    return Statement(text=text, kind=StatementKind.GUIDELINE, source=Source.WRITER, finding_uids=uids)
 
 
 def nothing_actionable_statement(study: Study, findings: Sequence[Finding], language: Language) -> Statement:
@@ -149,7 +170,7 @@ def _sections(study: Study, findings: Sequence[Finding], book: Phrasebook) -> di
         **facts,
         SectionName.FINDINGS: _findings(findings, book),
         SectionName.IMPRESSION: _impression(study, findings, book),
-        SectionName.RECOMMENDATION: [recommendation_statement(findings, book.language)],
+        SectionName.RECOMMENDATION: list(recommendation_statements(study, findings, book.language)),
         SectionName.REVIEW_LIST: _review_list(findings, book),
         SectionName.NOT_ASSESSED: _not_assessed(study, findings, book),
     }

@@ -120,7 +120,11 @@ def test_a_nodule_is_told_in_chinese_with_all_it_was_measured_at():
         "左肺实性结节，肺叶未确定：长径×短径 14 mm×11 mm，平均直径13 mm，体积850 mm³，平均CT值-25 HU（序列3，图像45）。"
     ]
     assert _texts(report, SectionName.IMPRESSION) == ["左肺实性结节：长径×短径 14 mm×11 mm（序列3，图像45）。"]
-    assert _texts(report, SectionName.RECOMMENDATION) == ["本版本不作指南分级；随访由放射科医师决定。"]
+    assert _texts(report, SectionName.RECOMMENDATION) == [
+        "未作指南分级；随访由放射科医师决定。",
+        "Fleischner 2017：无法分级，缺少：是否为筛查检查、肿瘤病史、免疫状态、肺癌风险。",
+        "Lung-RADS v2022：无法分级，缺少：是否为筛查检查。",
+    ]
     assert _texts(report, SectionName.TECHNIQUE) == [
         "序列3：CT，300幅图像，层厚1.25 mm，重建卷积核B30f，管电压120 kVp，CTDIvol 不详，已使用静脉对比剂。"
     ]
@@ -334,7 +338,8 @@ def test_the_same_input_gives_the_same_report_and_a_seed_another_wording():
 def test_each_statement_names_the_findings_it_stands_on():
     report = _write((_nodule(),))
     for statement in report.statements:
-        linked = statement.kind in (StatementKind.FINDING, StatementKind.COMPARISON, StatementKind.REVIEW)
+        kinds = (StatementKind.FINDING, StatementKind.COMPARISON, StatementKind.REVIEW)
+        linked = statement.kind in kinds or statement.text.startswith(("Fleischner", "Lung-RADS"))
         assert bool(statement.finding_uids) == linked
 
 
