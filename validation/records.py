@@ -64,7 +64,7 @@ class Strata:
         return {
             "sex": self.sex or "unknown",
             "age": age_band(self.age_years),
-            "manufacturer": (self.manufacturer or "unknown").title(),
+            "manufacturer": self.manufacturer.upper() if self.manufacturer else "unknown",
             "kernel": self.kernel or "unknown",
             "slice thickness": _band(self.slice_thickness_mm, (1.5, 3.0), "mm"),
             "dose": _band(self.dose_mgy, (3.0, 10.0), "mGy"),

@@ -16,11 +16,11 @@ def test_age_bands(years: float | None, band: str) -> None:
 
 
 def test_strata_are_grouped_and_what_is_not_known_says_so() -> None:
-    known = Strata(sex="F", age_years=64, manufacturer="GE MEDICAL", slice_thickness_mm=2.5, dose_mgy=1.2).groups()
+    known = Strata(sex="F", age_years=64, manufacturer="GE Medical", slice_thickness_mm=2.5, dose_mgy=1.2).groups()
     assert known == {
         "sex": "F",
         "age": "60-69",
-        "manufacturer": "Ge Medical",
+        "manufacturer": "GE MEDICAL",
         "kernel": "unknown",
         "slice thickness": "1.5 to 3 mm",
         "dose": "under 3 mGy",
