@@ -104,6 +104,19 @@ class TruthMask:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImagePrint:
+    """What an image is recognized by when it comes back under another name (``datasets.prints``).
+
+    Args:
+        sha256: of the voxels, whatever file they lie in.
+        coarse: its coarse picture; nearly the same after the image was saved in another form.
+    """
+
+    sha256: str
+    coarse: tuple[float, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """One study of one patient with what is known of it.
 
@@ -114,7 +127,9 @@ class Case:
         split: one of ``SPLITS``.
         layout: how the images lie; ``datasets.load_case`` reads them.
         images: files or folders of the images, by role (``CT``, ``T1``, ...); empty where there is only text.
+        channels: which channel of its file an image is, by role, where one file holds several.
         uids: study and series UIDs, where there are any; leaks are found by them.
+        image_print: None until ``datasets.verify`` has read the images.
         labels: what is true, by class; a class that is not there is not known. CT-RATE's 18 and this project's own
             classes have the keys of ``labeler.KEYS``.
         report: the reference report, None where there is none.
@@ -129,7 +144,9 @@ class Case:
     split: str = "none"
     layout: Layout = Layout.NIFTI
     images: Mapping[str, Path] = field(default_factory=dict)
+    channels: Mapping[str, int] = field(default_factory=dict)
     uids: tuple[str, ...] = ()
+    image_print: ImagePrint | None = field(default=None, repr=False)
     labels: Mapping[str, bool] = field(default_factory=dict)
     report: str | None = field(default=None, repr=False)
     language: str = "en"

@@ -1,9 +1,9 @@
 """The one DICOM reader of the project, and a writer for generated patients."""
 
-from tomoscribe.encoders.dicom.assemble import load_volume
+from tomoscribe.encoders.dicom.assemble import load_volume, slice_grid
 from tomoscribe.encoders.dicom.headers import read_headers
 from tomoscribe.encoders.dicom.identity import SyntheticIdentity
 from tomoscribe.encoders.dicom.scan import scan
 from tomoscribe.encoders.dicom.write import write_series
 
-__all__ = ["SyntheticIdentity", "load_volume", "read_headers", "scan", "write_series"]
+__all__ = ["SyntheticIdentity", "load_volume", "read_headers", "scan", "slice_grid", "write_series"]

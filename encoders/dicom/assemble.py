@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydicom.uid import UID, JPEGLSNearLossless
 
-from tomoscribe.core import Series, SeriesRef, Study, Verdict, Volume
+from tomoscribe.core import Geometry, Series, SeriesRef, Study, Verdict, Volume
 from tomoscribe.core.errors import RefusedSeriesError
 from tomoscribe.encoders.dicom.finish import finish
 from tomoscribe.encoders.dicom.gate import Part, judge_part
@@ -52,6 +52,20 @@ def load_volume(study: Study, series: Series) -> Volume:
         acquisition=series.acquisition,
         notes=(*series.notes, *_notes(part.slices, paddings), *finished.notes),
     )
+
+
+def slice_grid(series: Series) -> tuple[Geometry, tuple[str, ...]]:
+    """Grid of a series and the SOP Instance UID of each slice k; nothing is decoded.
+
+    Raises:
+        RefusedSeriesError: as ``load_volume``.
+    """
+    if series.verdict is Verdict.REFUSED:
+        raise RefusedSeriesError(series.reason or "refused", where=series.series_uid, remedy=series.remedy)
+    part = _judged(series)
+    if part.geometry is None:
+        raise RefusedSeriesError("the series has no grid", where=series.series_uid, remedy="scan it again")
+    return part.geometry, tuple(h.instance_uid for h in part.slices)
 
 
 def _judged(series: Series) -> Part:

@@ -1,0 +1,48 @@
+"""What every data-set adapter is: a name, how its folder is recognized, and how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tomoscribe.validation.datasets.opened import Collector
+from tomoscribe.validation.datasets.volumes import header_problem, is_grid_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapter:
+    """One layout on disk.
+
+    Args:
+        name: for the command line.
+        title: of the data set.
+        looks_like: whether a folder has this layout, told from names alone.
+        read: fills a collector from a folder.
+        source: where the layout is described, and what of it could not be checked.
+    """
+
+    name: str
+    title: str
+    looks_like: Callable[[Path], bool]
+    read: Callable[[Path, Collector], None]
+    source: str
+
+
+def first_folder(folder: Path, *names: str) -> Path | None:
+    """The first of some sub-folders that is there."""
+    return next((folder / n for n in names if (folder / n).is_dir()), None)
+
+
+def grid_files(folder: Path | None) -> Iterator[Path]:
+    """NIfTI and MetaImage files below a folder, sorted; none where there is no folder."""
+    if folder is not None:
+        yield from (p for p in sorted(folder.rglob("*")) if is_grid_file(p) and p.is_file())
+
+
+def usable(path: Path, into: Collector, what: str = "unreadable volume") -> bool:
+    """Whether a file's header is that of an image; else it is listed as left out."""
+    problem = header_problem(path)
+    if problem is not None:
+        into.leave_out(what, path, problem)
+    return problem is None
