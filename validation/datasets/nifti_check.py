@@ -10,7 +10,7 @@ import gzip
 import struct
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO, cast
 
 from tomoscribe.core.errors import InputError
 
@@ -30,14 +30,14 @@ def require_whole(path: Path) -> None:
             is_packed = raw.read(2) == _GZIP
             raw.seek(0)
             with gzip.open(raw) if is_packed else raw as file:
-                found, promised = _count(file, path)
+                found, promised = _count(cast("BinaryIO", file), path)
     except (EOFError, zlib.error, OSError) as error:
         raise InputError(f"the file breaks off or is damaged ({type(error).__name__})", where=path.name) from error
     if found < promised:
         raise InputError(f"expected {promised} bytes as its header says, found {found}", where=path.name)
 
 
-def _count(file: IO[bytes], path: Path) -> tuple[int, int]:
+def _count(file: BinaryIO, path: Path) -> tuple[int, int]:
     head = file.read(_HEADER_BYTES)
     promised = _promised(head, path)
     found = len(head)
