@@ -101,6 +101,7 @@ class RunBar(QWidget):
 class ViewBar(QWidget):
     """Planes, 3D, window presets, marks."""
 
+    linked_chosen = Signal()
     plane_chosen = Signal(str)
     three_d_chosen = Signal()
     window_chosen = Signal(str)
@@ -112,6 +113,8 @@ class ViewBar(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         self._group = QButtonGroup(self)
+        self.linked = self._checkable("Linked", layout)
+        self.linked.setToolTip("Axial, coronal, sagittal and 3D at once, around one crosshair")
         self.planes = {plane: self._checkable(plane.value, layout) for plane in Plane}
         self.three_d = self._checkable("3D", layout)
         self.windows = QComboBox()
@@ -120,11 +123,16 @@ class ViewBar(QWidget):
         layout.addWidget(self.windows, 1)
         layout.addWidget(self.marks)
         self.planes[Plane.AXIAL].setChecked(True)
+        self.linked.clicked.connect(lambda _=False: self.linked_chosen.emit())
         for plane, button in self.planes.items():
             button.clicked.connect(lambda _=False, name=plane.value: self.plane_chosen.emit(name))
         self.three_d.clicked.connect(lambda _=False: self.three_d_chosen.emit())
         self.windows.textActivated.connect(self.window_chosen)
         self.marks.clicked.connect(lambda _=False: self.marks_toggled.emit())
+
+    def show_linked(self) -> None:
+        """Marks the linked views as shown."""
+        self.linked.setChecked(True)
 
     def show_plane(self, plane: Plane) -> None:
         """Marks the plane that is shown."""

@@ -27,10 +27,13 @@ def launch(study_path: Path, device: str = "auto") -> None:
 
 
 def open_panel(viewer: napari.Viewer) -> Workspace:
-    """The panel of this viewer, docked if it was not."""
+    """The panel of this viewer, docked if it was not; a study that it opens is shown in the linked views."""
     docked: dict[str, Any] = dict(viewer.window.dock_widgets)
     for widget in docked.values():
         if type(widget).__name__ == "Workspace":
             return widget
     _, panel = viewer.window.add_plugin_dock_widget("tomoscribe", "Tomoscribe")
+    panel.prefers_linked = True
+    if panel.study is not None:
+        panel.show_linked()
     return panel

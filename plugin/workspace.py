@@ -20,6 +20,8 @@ from tomoscribe.plugin.graphics import keep_triton_away
 from tomoscribe.plugin.layers import KEY, LayerData, marker_layer, segment_colors, study_of
 from tomoscribe.plugin.listeners import Listeners
 from tomoscribe.plugin.marks import Marks
+from tomoscribe.plugin.mpr.linked import Linked
+from tomoscribe.plugin.mpr.stage import Stage
 from tomoscribe.plugin.navigate import Target, go_to, our_layers, target_of
 from tomoscribe.plugin.report_view import LIGHT, Colors, ReportView, plain_text
 from tomoscribe.plugin.screen import Screen
@@ -52,6 +54,7 @@ class Workspace(QWidget):
     def __init__(self, napari_viewer: napari.Viewer, reader_factory: ReaderFactory = default_reader) -> None:
         super().__init__()
         self.device = "auto"
+        self.prefers_linked = False
         self.viewer = napari_viewer
         self.study: Study | None = None
         self.reading: Reading | None = None
@@ -61,6 +64,8 @@ class Workspace(QWidget):
         self.banner, self.run_bar, self.view_bar = Banner(), RunBar(), ViewBar()
         self.table, self.report = FindingsTable(), ReportView()
         self.marks, self.canvas_text = Marks(napari_viewer), Screen(napari_viewer)
+        self.linked = Linked(napari_viewer)
+        self.stage = Stage(napari_viewer, self, self.linked)
         self._listeners = Listeners()
         self._lay_out()
         self._connect()
@@ -131,11 +136,14 @@ class Workspace(QWidget):
         self.study = study
         self.banner.show_study(study)
         self.canvas_text.show_study(study)
+        self.linked.show_study(study)
         if self._job is None:
             self.run_bar.show_idle("", can_read=True)
         self._offer_windows()
         if self.viewer.dims.ndim == 3:
             self.set_plane(planes.plane_of(self.viewer.dims.order))
+        if self.prefers_linked:
+            self.show_linked()
 
     def _show_reading(self, result: Read) -> None:
         reading = result.reading
@@ -195,6 +203,7 @@ class Workspace(QWidget):
             return
         self._mark_region(target)
         go_to(self.viewer, target)
+        self.linked.look_at(target)
         self.canvas_text.refresh()
 
     def _mark_region(self, target: Target) -> None:
@@ -210,6 +219,22 @@ class Workspace(QWidget):
 
     # Views
 
+    def show_linked(self) -> None:
+        """Shows axial, coronal and sagittal at once, around one crosshair."""
+        if self.stage.show_linked():
+            self.view_bar.show_linked()
+
+    def show_three_d(self) -> None:
+        """Shows napari's canvas in three dimensions."""
+        self.stage.show_canvas()
+        planes.show_3d(self.viewer)
+
+    def choose_plane(self, plane: planes.Plane) -> None:
+        """Shows napari's canvas with a plane."""
+        self.linked.scene.tell_dims()
+        self.stage.show_canvas()
+        self.set_plane(plane)
+
     def set_plane(self, plane: planes.Plane) -> None:
         """Shows a plane in radiological orientation."""
         point = self.viewer.dims.point
@@ -223,6 +248,14 @@ class Workspace(QWidget):
                 layer.contrast_limits = preset(meta["modality"], name).limits(layer.data)
                 meta["preset"] = name
         self.canvas_text.refresh()
+
+    def set_window_number(self, number: int) -> None:
+        """Applies the preset of a number key, counted from 0."""
+        layer = self.linked.scene.base()
+        names = preset_names(layer.metadata[KEY]["modality"]) if layer is not None else ()
+        if number < len(names):
+            self.set_window(names[number])
+            self.view_bar.windows.setCurrentText(names[number])
 
     def copy_report(self) -> None:
         """The report as plain text on the clipboard."""
@@ -255,8 +288,10 @@ class Workspace(QWidget):
         self.run_bar.read.clicked.connect(self.start_reading)
         self.run_bar.stop.clicked.connect(self.cancel)
         self.run_bar.copy.clicked.connect(self.copy_report)
-        self.view_bar.plane_chosen.connect(lambda name: self.set_plane(planes.Plane(name)))
-        self.view_bar.three_d_chosen.connect(lambda: planes.show_3d(self.viewer))
+        self.view_bar.linked_chosen.connect(self.show_linked)
+        self.view_bar.plane_chosen.connect(lambda name: self.choose_plane(planes.Plane(name)))
+        self.view_bar.three_d_chosen.connect(self.show_three_d)
+        self.linked.preset_wanted.connect(self.set_window_number)
         self.view_bar.window_chosen.connect(self.set_window)
         self.view_bar.marks_toggled.connect(self.marks.toggle)
         self.table.chosen.connect(self.choose_finding)
@@ -269,6 +304,8 @@ class Workspace(QWidget):
         self._listeners.on(self.viewer.events.theme, self._follow_theme)
         # The panel may be closed before its viewer; then nothing of the viewer calls it any more.
         self.destroyed.connect(self._listeners.let_go)
+        self.destroyed.connect(self.stage.let_go)
+        self.destroyed.connect(self.linked.scene.let_go)
         self.viewer.bind_key("H", lambda _: self.marks.toggle(), overwrite=True)
         self.viewer.bind_key("C", lambda _: self.copy_report(), overwrite=True)
 

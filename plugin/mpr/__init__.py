@@ -1,0 +1,1 @@
+"""Linked views: axial, coronal, sagittal and 3D at once, around one crosshair."""
