@@ -199,7 +199,7 @@ class ReportModel:
         inputs = self.tokenizer([job.prompt for job in jobs], padding=True, return_tensors="pt").to(self.device)
         start = inputs["input_ids"].shape[1]
         lock = LockedGeneration(self.language, [self._lock(job) for job in jobs], start)
-        room = self.model.fusion.max_position_embeddings - start
+        room = self.model.config.max_position_embeddings - start
         most = max(len(job.order) for job in jobs) * TOKENS_PER_SENTENCE
         sampling = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature > 0 else {}
         out = self.model.generate(

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tomoscribe.core.errors import ConfigError
-from tomoscribe.fusion.config import FusionConfig, TokenSource
+from tomoscribe.fusion.config import ReadingConfig, TokenSource
 from tomoscribe.fusion.types import StudyTokens
 
 WAVELENGTHS_MM = (24.0, 48.0, 96.0, 192.0, 384.0)
@@ -65,7 +65,7 @@ class TokenInput(nn.Module):
 class PerceiverLayer(nn.Module):
     """Latents read the tokens, then think."""
 
-    def __init__(self, config: FusionConfig) -> None:
+    def __init__(self, config: ReadingConfig) -> None:
         super().__init__()
         width, inner = config.resampler_width, config.read_heads * config.read_head_dim
         self.heads = config.read_heads
@@ -89,7 +89,7 @@ class PerceiverLayer(nn.Module):
 class Resampler(nn.Module):
     """Tokens of any number of series -> latents (B, S, L, D), one set per scale."""
 
-    def __init__(self, config: FusionConfig) -> None:
+    def __init__(self, config: ReadingConfig) -> None:
         super().__init__()
         self.scales = sorted({s.scale for s in config.sources})
         self.inputs = nn.ModuleDict({s.key: TokenInput(s, config.resampler_width) for s in config.sources})
