@@ -1,4 +1,4 @@
-"""Decoders from local checkpoints of transformers: any mixture of experts with decoder layers, under fusion and lock."""
+"""Decoders from local checkpoints of transformers: any mixture of experts with decoder layers, to be fused."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ READING_FILE = "reading.safetensors"
 def load_decoder(folder: Path, reading: ReadingConfig, tokenizer: PreTrainedTokenizerFast) -> Any:
     """A mixture of experts from ``folder`` (config.json and safetensors) that reads studies; nothing is downloaded.
 
-    Resampler and readers are those that ``save_decoder`` left in the folder; without them the gates stand at zero, and
-    the decoder writes exactly what it writes without images until it is trained.
+    Resampler and readers are those that ``save_decoder`` left in the folder; without them the gates stand at zero,
+    and the decoder writes exactly what it writes without images until it is trained.
 
     Raises:
         WeightsError: there is no such checkpoint, tensors are missing or of another shape, or the vocabulary is smaller
@@ -35,7 +35,8 @@ def load_decoder(folder: Path, reading: ReadingConfig, tokenizer: PreTrainedToke
     model = fuse(_causal_lm(folder), reading)
     if model.config.vocab_size < len(tokenizer):
         raise WeightsError(
-            f"the tokenizer of {len(tokenizer)} tokens does not fit the decoder's vocabulary of {model.config.vocab_size}",
+            f"the tokenizer of {len(tokenizer)} tokens does not fit the decoder's vocabulary of "
+            f"{model.config.vocab_size}",
             where=folder.name,
             remedy="widen the decoder first (resize_token_embeddings) and train it on the report language",
         )
@@ -55,7 +56,7 @@ def save_decoder(model: Any, folder: Path) -> None:
 
 
 def report_model(folder: Path, reading: ReadingConfig, *, device: str = "cpu") -> ReportModel:
-    """A report model on a decoder of ``folder``, with the report language's tokenizer; errors as of ``load_decoder``."""
+    """A report model on a decoder of ``folder`` with the report language's tokenizer; errors as ``load_decoder``'s."""
     from tomoscribe.encoders.weights import load_weights
     from tomoscribe.fusion.language import Language
     from tomoscribe.fusion.report_model import NAME, ReportModel

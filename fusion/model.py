@@ -149,7 +149,8 @@ def fuse(model: PreTrainedModel, reading: ReadingConfig) -> Any:
             f"expected a mixture of experts, found none in {type(model).__name__}",
             remedy="make one of the dense checkpoint first: tomoscribe.fusion.upcycling.upcycled",
         )
-    model.__class__ = fused_class(type(model))
+    kind: Any = type(model)
+    model.__class__ = fused_class(kind)
     model.fusion = reading
     model._start_reading()
     return model
@@ -160,6 +161,6 @@ def _has_experts(module: nn.Module) -> bool:
 
 
 @cache
-def fused_class(base: type[PreTrainedModel]) -> type[PreTrainedModel]:
+def fused_class(base: Any) -> Any:
     """The class of a model with what ``Fused`` adds; made once for each class of the library."""
     return type(f"Fused{base.__name__}", (Fused, base), {"_can_set_experts_implementation_cached_value": True})

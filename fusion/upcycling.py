@@ -1,7 +1,7 @@
 """Sparse upcycling: a dense decoder becomes a mixture of experts that writes the same words until it is trained.
 
-Every expert starts as a copy of the dense layer's MLP and the router at random (Komatsuzaki et al. 2023): the weights of
-the chosen experts add up to one, so that any choice gives what the dense MLP gave.
+Every expert starts as a copy of the dense layer's MLP and the router at random (Komatsuzaki et al. 2023): the weights
+of the chosen experts add up to one, so that any choice gives what the dense MLP gave.
 """
 
 from __future__ import annotations
