@@ -31,5 +31,6 @@ setup(
         "tomoscribe.reports": ["templates/*"],
         "tomoscribe.sample_data": ["**/*.dcm", "**/*.json", "*.md"],
         "tomoscribe.training": ["recipes/*.yaml"],
+        "tomoscribe.validation": ["report/templates/*"],
     },
 )

@@ -1,7 +1,7 @@
 """``tomoscribe validate WHAT``: accuracy and speed against references; one sub-command for each thing validated.
 
-Every sub-command prints its table and knows ``--json FILE`` (everything that was measured) and ``--quick`` (a small run
-that shows that the machinery works; its figures mean nothing).
+Every sub-command knows ``--json FILE`` (everything that was measured) and ``--quick`` (a small run that shows that the
+machinery works; its figures mean nothing). ``tomoscribe validate --quick`` is the small run of all accuracy trials.
 """
 
 from __future__ import annotations
@@ -10,17 +10,69 @@ import json
 import shlex
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(
-    help="Measure accuracy and speed against references, in one run.", no_args_is_help=True, rich_markup_mode=None
-)
-Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured as JSON.")]
-Quick = Annotated[bool, typer.Option("--quick", help="A small run that shows that it works; no figures to quote.")]
+from tomoscribe.cli.options import Device
+from tomoscribe.cli.validate_options import Against, Data, Json, Keep, Out, Outputs, Quick, tell
+
+app = typer.Typer(help="Measure accuracy and speed against references, in one run.", rich_markup_mode=None)
 Table = Annotated[Path | None, typer.Option("--table", metavar="FILE", help="Write the table as Markdown.")]
+
+
+@app.callback(invoke_without_command=True)
+def small(
+    context: typer.Context, quick: Quick = False, keep: Keep = None, out: Out = None, as_json: Json = None
+) -> None:
+    """Measure accuracy and speed against references, in one run."""
+    if context.invoked_subcommand is not None:
+        return
+    if not quick:
+        typer.echo(context.get_help())
+        raise typer.Exit
+    from tomoscribe.validation.findings_trial.whole import QUICK, validate_findings
+
+    report = validate_findings(replace(QUICK, keep=keep), tell, is_quick=True)
+    Outputs(as_json=as_json, out=out).hand_over(report)
+
+
+@app.command("findings")
+def findings(
+    data: Data = None,
+    chest: Annotated[int, typer.Option("--chest", min=0, help="Generated chest CTs.")] = 12,
+    brain: Annotated[int, typer.Option("--brain", min=0, help="Generated brain MRs.")] = 12,
+    first_seed: Annotated[int | None, typer.Option("--first-seed", help="Of the generated studies, held out.")] = None,
+    device: Device = "auto",
+    keep: Keep = None,
+    quick: Quick = False,
+    out: Out = None,
+    against: Against = None,
+    as_json: Json = None,
+) -> None:
+    """What the default weights find and measure, on sample data, held-out phantoms and labelled real scans."""
+    from tomoscribe.validation.findings_trial.run import Settings
+    from tomoscribe.validation.findings_trial.whole import QUICK, validate_findings
+
+    outputs = Outputs(as_json=as_json, out=out, against=against)
+    outputs.check()
+    settings = QUICK if quick else Settings(chest=chest, brain=brain, data=data)
+    settings = replace(settings, device=device, keep=keep, first_seed=first_seed or settings.first_seed)
+    outputs.hand_over(validate_findings(settings, tell, is_quick=quick))
+
+
+@app.command("render")
+def render(
+    result: Annotated[Path, typer.Argument(metavar="FILE.json", help="What --json wrote.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the pages.")],
+    against: Against = None,
+) -> None:
+    """HTML and Markdown of an earlier run, from its JSON; nothing is measured."""
+    from tomoscribe.validation.report import model
+
+    Outputs(out=out, against=against).hand_over(model.load(result))
 
 
 @app.command("dicom")
@@ -55,14 +107,10 @@ def dicom(
             repeats=1 if quick else repeats,
             adapters=readers or ADAPTERS,
             real_time=real_time,
-            tell=_tell,
+            tell=tell,
         )
     command = shlex.join(["tomoscribe", *(Path(word).name or word for word in sys.argv[1:])])  # no paths in the page
     _hand_over(markdown(trial, command=command), to_json(trial, command=command), table, as_json)
-
-
-def _tell(line: str) -> None:
-    typer.echo(line, err=True)
 
 
 def _hand_over(text: str, facts: dict[str, Any], table: Path | None, as_json: Path | None) -> None:

@@ -102,6 +102,12 @@ class AuditError(TomoscribeError):
     exit_code = 11
 
 
+class RegressionError(TomoscribeError):
+    """A validation run is worse than the earlier one beyond noise."""
+
+    exit_code = 12
+
+
 class ConfigError(TomoscribeError):
     """A configuration file with an unknown key or a value out of range."""
 

@@ -87,11 +87,20 @@ def match(targets: Sequence[Target], marks: Sequence[Mark], *, patient: str) -> 
     scores = np.array([m.score for m in marks], float)
     hits = []
     for target in sorted(targets, key=lambda t: not t.relevant):
-        inside = _inside(target, marks)
+        hit = inside(target, marks)
         if target.relevant:
-            hits.append(scores[inside].max() if inside.any() else -np.inf)
-        free &= ~inside
+            hits.append(scores[hit].max() if hit.any() else -np.inf)
+        free &= ~hit
     return Scan(patient=patient, hits=np.array(hits, float), false=scores[free])
+
+
+def inside(target: Target, marks: Sequence[Mark]) -> NDArray[np.bool_]:
+    """Which marks hit a target: those nearer to its center than its radius."""
+    if not marks:
+        return np.zeros(0, bool)
+    places = np.array([m.center_mm for m in marks])
+    distance = np.linalg.norm(places - np.array(target.center_mm), axis=1)
+    return np.asarray(distance < target.diameter_mm / 2)
 
 
 def froc(scans: Sequence[Scan]) -> Froc:
@@ -131,11 +140,3 @@ def _interval(scans: Sequence[Scan], figure: Callable[[Froc], float], rounds: in
         return figure(froc(chosen)) if any(len(s.hits) for s in chosen) else float("nan")
 
     return estimate(over, [s.patient for s in scans], rounds=rounds, seed=seed)
-
-
-def _inside(target: Target, marks: Sequence[Mark]) -> NDArray[np.bool_]:
-    if not marks:
-        return np.zeros(0, bool)
-    places = np.array([m.center_mm for m in marks])
-    distance = np.linalg.norm(places - np.array(target.center_mm), axis=1)
-    return np.asarray(distance < target.diameter_mm / 2)
