@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -170,7 +170,7 @@ def truth_from_json(data: Mapping[str, Any]) -> Truth:
     return Truth(**{**data, "lesions": lesions, "mimics": mimics, "notes": tuple(data["notes"])})
 
 
-def point(values: Sequence[float]) -> Point:
+def point(values: Iterable[float]) -> Point:
     """Three numbers as a point."""
     x, y, z = (float(v) for v in values)
     return x, y, z
