@@ -33,10 +33,19 @@ def small(
     if not quick:
         typer.echo(context.get_help())
         raise typer.Exit
-    from tomoscribe.validation.findings_trial.whole import QUICK, validate_findings
+    from tomoscribe.validation.findings_trial.run import Settings
+    from tomoscribe.validation.findings_trial.whole import validate_findings
 
-    report = validate_findings(replace(QUICK, keep=keep), tell, is_quick=True)
+    settings = Settings(samples=_samples(), chest=0, brain=0, keep=keep)
+    report = validate_findings(settings, tell, is_quick=True)
     Outputs(as_json=as_json, out=out).hand_over(report)
+
+
+def _samples() -> dict[str, Path]:
+    """The sample studies that come with the package."""
+    from tomoscribe import sample_data
+
+    return {name: sample_data.path(name) for name in sample_data.names()}
 
 
 @app.command("findings")
@@ -54,12 +63,13 @@ def findings(
 ) -> None:
     """What the default weights find and measure, on sample data, held-out phantoms and labelled real scans."""
     from tomoscribe.validation.findings_trial.run import Settings
-    from tomoscribe.validation.findings_trial.whole import QUICK, validate_findings
+    from tomoscribe.validation.findings_trial.whole import validate_findings
 
     outputs = Outputs(as_json=as_json, out=out, against=against)
     outputs.check()
-    settings = QUICK if quick else Settings(chest=chest, brain=brain, data=data)
-    settings = replace(settings, device=device, keep=keep, first_seed=first_seed or settings.first_seed)
+    settings = Settings(samples=_samples(), chest=0 if quick else chest, brain=0 if quick else brain)
+    settings = replace(settings, device=device, keep=keep, data=None if quick else data)
+    settings = replace(settings, first_seed=first_seed or settings.first_seed)
     outputs.hand_over(validate_findings(settings, tell, is_quick=quick))
 
 

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tomoscribe import sample_data
 from tomoscribe.cli.main import main
 from tomoscribe.core.errors import InputError, InvalidValueError
 from tomoscribe.validation.records import Better, Excluded, Flag, Severity
@@ -220,7 +221,7 @@ def test_the_small_run_over_the_sample_data(
     from tomoscribe.validation.findings_trial.sources import sample_sources
 
     samples = {"sample chest_ct": chest_sample, "sample brain_mr": brain_sample}
-    for source in sample_sources():
+    for source in sample_sources({name: sample_data.path(name) for name in sample_data.names()}):
         sample = samples[source.name]
         made = source.make(tmp_path)
         result = result_of(source, made, sample.reading, sample.reader.volumes(sample.study), pictures=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tomoscribe.validation.findings_trial.reading import CaseResult, read_source
@@ -22,6 +22,7 @@ class Settings:
     """What is read.
 
     Args:
+        samples: folders of the sample studies, by name.
         chest, brain: numbers of generated studies.
         first_seed: of both.
         data: folder of labelled real scans, None for none.
@@ -30,6 +31,7 @@ class Settings:
         device: for the networks.
     """
 
+    samples: Mapping[str, Path] = field(default_factory=dict)
     chest: int = 12
     brain: int = 12
     first_seed: int = FIRST_SEED
@@ -59,7 +61,7 @@ def run_findings(settings: Settings, tell: Tell | None = None) -> Outcome:
     """
     real, excluded = ([], []) if settings.data is None else shared_sources(settings.data)
     generated = generated_sources(settings.chest, settings.brain, settings.first_seed)
-    sources = [*sample_sources(), *real, *generated]
+    sources = [*sample_sources(settings.samples), *real, *generated]
     return Outcome(results=tuple(_read_all(sources, settings, tell or _silent)), excluded=tuple(excluded))
 
 

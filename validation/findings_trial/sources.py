@@ -6,7 +6,7 @@ Each gives DICOM files and a truth, so that every study takes the whole way from
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,13 +64,11 @@ class Source:
     may_be_shown: bool = False
 
 
-def sample_sources() -> list[Source]:
-    """The sample studies of the package."""
-    from tomoscribe import sample_data
-
+def sample_sources(places: Mapping[str, Path]) -> list[Source]:
+    """The sample studies of the package, by name, from their folders."""
     return [
-        Source(name=f"sample {name}", group=SAMPLE, make=_sample(sample_data.path(name)), may_be_shown=True)
-        for name in sample_data.names()
+        Source(name=f"sample {name}", group=SAMPLE, make=_sample(place), may_be_shown=True)
+        for name, place in places.items()
     ]
 
 

@@ -9,9 +9,6 @@ from tomoscribe.validation.findings_trial.run import Settings, Tell, run_finding
 from tomoscribe.validation.report.facts import facts
 from tomoscribe.validation.report.model import ValidationReport
 
-QUICK = Settings(chest=0, brain=0)
-"""The sample studies alone."""
-
 
 def validate_findings(settings: Settings, tell: Tell | None = None, *, is_quick: bool = False) -> ValidationReport:
     """Reads every study and scores it; errors are those of ``run_findings``."""
