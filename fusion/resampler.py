@@ -107,7 +107,7 @@ class Resampler(nn.Module):
         tokens = torch.stack([F.pad(r, (0, 0, 0, longest - r.shape[0])) for r in rows])
         count = torch.tensor([r.shape[0] for r in rows], device=tokens.device)
         mask = torch.arange(longest, device=tokens.device)[None] < count[:, None].clamp_min(1)
-        latents = self.latents[index].expand(len(rows), -1, -1)
+        latents = self.latents[index].float().expand(len(rows), -1, -1)
         for layer in self.layers:
             latents = layer(latents, tokens, mask)
         return self.norm(latents) * (count > 0)[:, None, None]
@@ -123,7 +123,7 @@ class Resampler(nn.Module):
             device = self.latents.device
             features = position_features(part.positions_mm.to(device))
             rows.append(self.inputs[key](part.tokens_NC.to(device), features))
-        return torch.cat(rows) if rows else self.latents.new_zeros(0, self.latents.shape[-1])
+        return torch.cat(rows) if rows else self.latents.new_zeros(0, self.latents.shape[-1]).float()
 
 
 def _split(x_BTE: Tensor, heads: int) -> Tensor:

@@ -65,11 +65,15 @@ class Readings:
     said: NDArray[np.float32]
 
 
-def run_trial(ct: int, mr: int, first_seed: int, places: Places) -> list[Row]:
-    """The whole trial on held-out seeds from ``first_seed`` on; ConfigError for seeds that training may use."""
+def run_trial(ct: int, mr: int, first_seed: int, places: Places, *, bits: int | None = None) -> list[Row]:
+    """The whole trial on held-out seeds from ``first_seed`` on; ConfigError for seeds that training may use.
+
+    Args:
+        bits: of packed weights of the report model, or None for those that ship.
+    """
     if first_seed < HELD_OUT_FIRST:
         raise ConfigError(f"expected held-out seeds from {HELD_OUT_FIRST}, found {first_seed}")
-    model = ReportModel.load()
+    model = ReportModel.load(bits=bits)
     rows = []
     readings: dict[str, list[Readings]] = {c: [] for c in CONDITIONS}
     for name, count in (("unet-ct", ct), ("unet-mr", mr)):
@@ -235,9 +239,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--ct", type=int, default=60, help="held-out chest phantoms")
     parser.add_argument("--mr", type=int, default=60, help="held-out brain phantoms")
     parser.add_argument("--first-seed", type=int, default=HELD_OUT_FIRST, help="of the phantoms, not used for training")
+    parser.add_argument("--bits", type=int, choices=(8, 4), default=None, help="pack the report model's weights")
     parser.add_argument("--json", type=Path, default=None, help="also write the figures here")
     chosen = parser.parse_args(arguments)
-    rows = run_trial(chosen.ct, chosen.mr, chosen.first_seed, Places())
+    rows = run_trial(chosen.ct, chosen.mr, chosen.first_seed, Places(), bits=chosen.bits)
     sys.stdout.write(table(rows) + "\n")
     if chosen.json is not None:
         chosen.json.write_text(json.dumps([asdict(r) for r in rows], indent=1) + "\n")
