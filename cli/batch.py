@@ -67,7 +67,7 @@ def batch(
             out,
             settings,
             _pool(config, Places(workers=workers, ray=ray, gpus=gpus)),
-            scanning=lambda stage, fraction: progress(stage, 0.0),
+            scanning=lambda stage, fraction: progress("looking through the export", 0.0),
             watch=lambda s: progress(_words(s), (s.done + s.set_aside) / max(s.total, 1)),
             retry=retry,
         )

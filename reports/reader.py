@@ -21,6 +21,7 @@ from tomoscribe.reports.writer import DECODER_LANGUAGE, check_language, translat
 from tomoscribe.reports.writer.header import Exam
 
 if TYPE_CHECKING:
+    from tomoscribe.encoders.towers import Tower
     from tomoscribe.fusion.report_model import ReportModel
     from tomoscribe.fusion.types import StudyTokens
     from tomoscribe.reports.questions import GroundedAnswer
@@ -92,10 +93,11 @@ class StudyReader:
             report_progress("loading images", 0.02)
             volumes = _load(study, selection)
         with clock.stage("measure"):
-            measured = _measure(selection.exam, volumes, plan, _part(report_progress, 0.08, 0.8))
+            tower = _tower(selection.exam, plan)
+            measured = _measure(selection.exam, volumes, plan, tower, _part(report_progress, 0.08, 0.8))
         with clock.stage("look"):
             report_progress("looking at the whole study", 0.82)
-            heads, tokens = _look(selection.exam, volumes, plan, measured)
+            heads, tokens = _look(volumes, tower, measured)
         self._seen = {
             study.study_uid: _Seen(plan=plan, volumes={v.series.series_uid: v for v in volumes.values()}, tokens=tokens)
         }
@@ -181,24 +183,27 @@ def _load(study: Study, selection: Selection) -> dict[str, Volume]:
     return {role: load_volume(study, series) for role, series in selection.series.items()}
 
 
-def _measure(exam: Exam, volumes: dict[str, Volume], plan: Plan, progress: Progress) -> Measured:
+def _tower(exam: Exam, plan: Plan) -> Tower:
+    """The tower of the examination; a volume that measuring encodes is not encoded again for the whole study."""
+    from tomoscribe.encoders.towers import StudyTower, shared_tower
+
+    return StudyTower.of(shared_tower("unet-ct" if exam is Exam.CT_CHEST else "unet-mr", device=plan.device.name))
+
+
+def _measure(exam: Exam, volumes: dict[str, Volume], plan: Plan, tower: Tower, progress: Progress) -> Measured:
     if exam is Exam.CT_CHEST:
         from tomoscribe.findings.chest import measure_chest
 
         return measure_chest(volumes["CT"], progress=progress, device=plan.device.name)
     from tomoscribe.findings.brain import measure_brain
 
-    return measure_brain(volumes, progress=progress, device=plan.device.name)
+    return measure_brain(volumes, progress=progress, device=plan.device.name, tower=tower)
 
 
-def _look(
-    exam: Exam, volumes: dict[str, Volume], plan: Plan, measured: Measured
-) -> tuple[tuple[Finding, ...], StudyTokens]:
-    from tomoscribe.encoders.towers import shared_tower
+def _look(volumes: dict[str, Volume], tower: Tower, measured: Measured) -> tuple[tuple[Finding, ...], StudyTokens]:
     from tomoscribe.findings.heads import head_findings
     from tomoscribe.fusion.types import StudyTokens
 
-    tower = shared_tower("unet-ct" if exam is Exam.CT_CHEST else "unet-mr", device=plan.device.name)
     output = tower.encode(volumes)
     heads = head_findings(output, tower, volumes)
     return tuple(h for h in heads if not _is_measured(h, measured)), StudyTokens.from_towers([output])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -192,6 +192,24 @@ class Tower:
             box_max_mm=high,
             source=key,
         )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StudyTower(Tower):
+    """A tower for the reading of one study: each volume goes through the network once, whoever asks for it."""
+
+    parts: dict[tuple[str, int], tuple[Volume, TowerOutput]] = field(default_factory=dict)
+    """By name and identity of the volume, which is held so that the identity stays its own."""
+
+    @classmethod
+    def of(cls, tower: Tower) -> StudyTower:
+        return cls(**{f.name: getattr(tower, f.name) for f in fields(Tower)})
+
+    def _encode_one(self, key: str, volume: Volume) -> TowerOutput:
+        known = self.parts.get((key, id(volume)))
+        if known is None:
+            known = self.parts[key, id(volume)] = (volume, super()._encode_one(key, volume))
+        return known[1]
 
 
 def load_unet(name: str, *, device: str = "cpu") -> Tower:

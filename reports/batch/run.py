@@ -117,7 +117,7 @@ class _Run:
     ) -> None:
         self._folder, self._journal, self._found, self._watch, self._retry = folder, journal, found, watch, retry
         self._records, self._begun = _recall(folder)
-        self._num_read = 0
+        self._num_read = self._num_archives = 0
         self._started = self._tables_at = time.monotonic()
         self._stopped: str | None = None
         todo = [t for t in map(self._known, found.tasks) if t is not None]
@@ -186,18 +186,19 @@ class _Run:
         self._journal.append("study", to_json(record))
         self._records[record.study_uid or record.fingerprint] = record
         self._num_read += 1
+        self._num_archives += record.study_uid is None
         if self._watch is not None:
             self._watch(self._standing(record))
 
     def _standing(self, last: StudyRecord) -> Standing:
         records = self._wanted()
         left = len(self._found.tasks) + len(self._found.archives) - len(records)
-        each = (time.monotonic() - self._started) / max(self._num_read, 1)
+        read = self._num_read - self._num_archives
         return Standing(
             total=len(records) + left,
             done=sum(r.status is Status.DONE for r in records),
             set_aside=sum(r.status is Status.SET_ASIDE for r in records),
-            seconds_left=each * left,
+            seconds_left=(time.monotonic() - self._started) / read * left if read else None,
             last=last,
         )
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tomoscribe.core import (
     Change,
@@ -31,6 +32,9 @@ from tomoscribe.core import (
 from tomoscribe.core.serial import NOTICE
 from tomoscribe.reports.key_images import ORGANS, KeyImage, Mark, draw_all
 from tomoscribe.reports.labels import Labels, labels_of
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 TEMPLATE = "report.html.j2"
@@ -93,6 +97,13 @@ def render_html(
         volumes: by series UID; a finding whose volume is not among them has no key image.
         pictures: by tracking UID, what was drawn before, for a reading that was opened again; None to draw them.
     """
+    drawn = draw_all(reading, volumes) if pictures is None else pictures
+    return _template().render(_context(reading, drawn, labels_of(reading.report.language)))
+
+
+@cache
+def _template() -> Template:
+    """Compiled once: that takes longer than to fill it."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -105,8 +116,7 @@ def render_html(
     environment.globals["svg_points"] = _svg_points
     environment.globals["caliper_ticks"] = _caliper_ticks
     environment.globals["label_place"] = _label_place
-    drawn = draw_all(reading, volumes) if pictures is None else pictures
-    return environment.get_template(TEMPLATE).render(_context(reading, drawn, labels_of(reading.report.language)))
+    return environment.get_template(TEMPLATE)
 
 
 def _context(reading: Reading, pictures: Mapping[str, tuple[KeyImage, ...]], labels: Labels) -> dict[str, Any]:
