@@ -286,8 +286,10 @@ def _nothing(path: Path, survey: Survey) -> InputError:
             where=path.name,
             remedy="copy or export the study again",
         )
+    links = survey.counts["link"]
+    left = f", {links} link{'s' * (links > 1)} not followed" if links else ""
     return InputError(
-        f"no DICOM images found: looked at {looked}",
+        f"no DICOM images found: looked at {looked}{left}",
         where=path.name,
         remedy="choose a folder, a zip or a file that holds CT or MR images",
     )

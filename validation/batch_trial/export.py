@@ -18,6 +18,7 @@ from tomoscribe.phantoms.chest.case import chest_case
 
 FIRST_SEED = 1_700_000
 """Held-out phantoms: training draws below 1,000,000."""
+HEAD_MM = 3.5
 CHEST_EVERY = 8
 TWO_SERIES_EVERY = 10
 ZIPPED_EVERY = 5
@@ -63,8 +64,13 @@ def planted_in(folder: Path) -> tuple[Planted, ...]:
     return tuple(Planted(**row) for row in json.loads(folder.with_name(folder.name + ".json").read_text()))
 
 
-def write_study(place: Path, number: int, *, seed: int) -> str:
-    """A chest CT or a head MR on a coarse grid (at most 64 x 128 x 128); its Study UID."""
+def write_study(place: Path, number: int, *, seed: int, head_mm: float = HEAD_MM) -> str:
+    """A chest CT or a head MR on a coarse grid (at most 64 x 128 x 128); its Study UID.
+
+    Args:
+        number: decides which of the two, whose study and of what date.
+        head_mm: voxel size of a head.
+    """
     identity = SyntheticIdentity(
         patient_id=f"PHANTOM-{_patient(number)}",
         patient_name="PHANTOM^BATCH",
@@ -73,7 +79,7 @@ def write_study(place: Path, number: int, *, seed: int) -> str:
         sex="F",
         age_years=65,
     )
-    volumes = _volumes(number, seed)
+    volumes = _volumes(number, seed, head_mm)
     for name, volume in volumes.items():
         write_series(volume, place / name, identity=identity)
     return next(iter(volumes.values())).series.study_uid
@@ -84,11 +90,11 @@ def _patient(number: int) -> int:
     return number // 2 if number % 6 < 2 else 100_000 + number
 
 
-def _volumes(number: int, seed: int) -> dict[str, Volume]:
+def _volumes(number: int, seed: int, head_mm: float) -> dict[str, Volume]:
     if number % CHEST_EVERY == 4:
         return chest_case(seed, spacing_mm=5.5).volumes
     contrasts = ("T1", "FLAIR") if number % TWO_SERIES_EVERY == 5 else ("T1",)
-    return brain_case(seed, spacing_mm=3.5, contrasts=contrasts).volumes
+    return brain_case(seed, spacing_mm=head_mm, contrasts=contrasts).volumes
 
 
 def zipped(place: Path) -> Path:

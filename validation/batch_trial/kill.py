@@ -44,7 +44,6 @@ def kill_trial(
     kills: int,
     seed: int = 1,
     arguments: tuple[str, ...] = (),
-    seconds: float | None = None,
 ) -> KillTrial:
     """Runs ``tomoscribe batch`` once undisturbed and once with kills, and compares the two folders.
 
@@ -52,19 +51,12 @@ def kill_trial(
         export: the folder that is read.
         work: for ``reference`` and ``killed``; both are gone on with where they are there already.
         arguments: further ones for the command.
-        seconds: over which the kills are spread; None for as long as the undisturbed run takes.
     """
     start = time.monotonic()
     reference, killed = work / "reference", work / "killed"
     subprocess.run(_command(export, reference, arguments), check=True, stdout=subprocess.DEVNULL)
     took = time.monotonic() - start
-    spread = 1.8 * (took if seconds is None else seconds) / (kills + 1)
-    rng = random.Random(seed)
-    moments = []
-    for _ in range(kills):
-        moment = _killed_run(_command(export, killed, arguments), killed, rng.uniform(0, spread))
-        if moment is not None:
-            moments.append(moment)
+    moments = killed_runs(export, killed, kills=kills, spread_s=1.8 * took / (kills + 1), seed=seed, arguments=arguments)
     subprocess.run(_command(export, killed, arguments), check=True, stdout=subprocess.DEVNULL)
     records = latest_records(killed)
     return KillTrial(
@@ -74,6 +66,19 @@ def kill_trial(
         reference_seconds=took,
         differences=tuple(differences(reference, killed)),
     )
+
+
+def killed_runs(
+    export: Path, out: Path, *, kills: int, spread_s: float, seed: int = 1, arguments: tuple[str, ...] = ()
+) -> list[float]:
+    """Starts the same run so many times and kills it; the moments at which it was alive to be killed.
+
+    Args:
+        spread_s: each is killed at most so long after its first study was begun.
+    """
+    rng = random.Random(seed)
+    moments = [_killed_run(_command(export, out, arguments), out, rng.uniform(0, spread_s)) for _ in range(kills)]
+    return [m for m in moments if m is not None]
 
 
 def _command(export: Path, out: Path, arguments: tuple[str, ...]) -> list[str]:
