@@ -56,7 +56,8 @@ def kill_trial(
     reference, killed = work / "reference", work / "killed"
     subprocess.run(_command(export, reference, arguments), check=True, stdout=subprocess.DEVNULL)
     took = time.monotonic() - start
-    moments = killed_runs(export, killed, kills=kills, spread_s=1.8 * took / (kills + 1), seed=seed, arguments=arguments)
+    spread_s = 1.8 * took / (kills + 1)
+    moments = killed_runs(export, killed, kills=kills, spread_s=spread_s, seed=seed, arguments=arguments)
     subprocess.run(_command(export, killed, arguments), check=True, stdout=subprocess.DEVNULL)
     records = latest_records(killed)
     return KillTrial(
