@@ -21,7 +21,7 @@ def one_node() -> Iterator[Any]:
     """A cluster of a head with one CPU, stopped afterwards."""
     from ray.cluster_utils import Cluster
 
-    class PatientCluster(Cluster):  # type: ignore[misc]
+    class PatientCluster(Cluster):
         def _wait_for_node(self, node: Any, timeout: float = NODE_START_S) -> None:
             super()._wait_for_node(node, timeout)
 
