@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import io
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,6 +35,7 @@ _MEDIASTINAL = (terms.PLEURAL_EFFUSION, terms.ORGAN_MEASUREMENT)
 TINT_RGB = (255, 140, 0)
 ORGANS = ""
 """Key of the overview of organs among the pictures of a reading."""
+LOW_ATTENUATION = "low attenuation"
 MAX_PIXELS = 460
 """Longer side of a picture, unless another is asked for."""
 
@@ -170,10 +171,18 @@ def draw_all(
         for f in reading.report.findings
         if f.presence in shown and f.type != terms.ORGAN_MEASUREMENT
     }
+    organs = overview(reading, volumes, max_pixels)
+    return {**drawn, ORGANS: organs} if organs else drawn
+
+
+def overview(reading: Reading, volumes: Mapping[str, Volume], max_pixels: int = MAX_PIXELS) -> tuple[KeyImage, ...]:
+    """The pictures of the organs of a reading; none where their volume is not at hand."""
     anatomy = reading.label_map("anatomy")
-    if anatomy is not None and anatomy.series_uid in volumes:
-        drawn[ORGANS] = organ_images(volumes[anatomy.series_uid], anatomy, max_pixels)
-    return drawn
+    if anatomy is None or anatomy.series_uid not in volumes:
+        return ()
+    regions = (f.region for f in reading.report.findings)
+    measured = {r.segment for r in regions if r is not None and r.segment is not None}
+    return organ_images(volumes[anatomy.series_uid], anatomy, max_pixels, measured)
 
 
 def finding_images(
@@ -185,7 +194,28 @@ def finding_images(
         return ()
     label_map = None if region.label_map is None else reading.label_map(region.label_map)
     volume = _volume_of(finding, label_map, volumes)
-    return () if volume is None else key_images(volume, finding, label_map, max_pixels)
+    if volume is None:
+        return ()
+    counted = _counted_as_emphysema(finding, volume, reading.label_map("anatomy"))
+    if counted is not None:
+        label_map = counted
+        finding = replace(finding, region=replace(region, label_map=LOW_ATTENUATION, segment=LOW_ATTENUATION))
+    return key_images(volume, finding, label_map, max_pixels)
+
+
+def _counted_as_emphysema(finding: Finding, volume: Volume, anatomy: LabelMap | None) -> LabelMap | None:
+    """The lung voxels that the finding's share counts; None for other findings or without the lungs' masks."""
+    from tomoscribe.findings.chest.emphysema import LAA_HU
+
+    if finding.measurement(terms.LAA_950) is None or anatomy is None or anatomy.series_uid != volume.series.series_uid:
+        return None
+    lungs = [s.number for s in anatomy.segments if s.type == terms.LUNG]
+    if not lungs or anatomy.array.shape != volume.array.shape:
+        return None
+    low = np.isin(anatomy.array, lungs) & (volume.array < LAA_HU)
+    first = anatomy.segments[0]
+    segment = Segment(number=1, name=LOW_ATTENUATION, category=first.category, type=terms.EMPHYSEMA)
+    return replace(anatomy, name=LOW_ATTENUATION, array=low.astype(np.uint8), segments=(segment,))
 
 
 def _volume_of(finding: Finding, label_map: LabelMap | None, volumes: Mapping[str, Volume]) -> Volume | None:
@@ -233,12 +263,15 @@ def key_images(
     )
 
 
-def organ_images(volume: Volume, label_map: LabelMap, max_pixels: int = MAX_PIXELS) -> tuple[KeyImage, ...]:
+def organ_images(
+    volume: Volume, label_map: LabelMap, max_pixels: int = MAX_PIXELS, measured: Collection[str] = ()
+) -> tuple[KeyImage, ...]:
     """Axial and coronal overview through the middle of all masks, each segment outlined in its color.
 
     Args:
         volume: the one the masks were drawn on.
         label_map: on its grid.
+        measured: names of segments that are drawn over the others where borders meet; small ones over large ones.
     """
     where = np.argwhere(label_map.array > 0)
     if not len(where):
@@ -250,12 +283,18 @@ def organ_images(volume: Volume, label_map: LabelMap, max_pixels: int = MAX_PIXE
         index = int(np.clip(round(float(volume.geometry.to_index(center)[axis])), 0, volume.geometry.shape[axis] - 1))
         cut = _cut(volume, axis, index)
         marks: list[Mark] = []
-        for color, segment in enumerate(label_map.segments):
+        for color, segment in _large_first(label_map, measured):
             mask = volume.with_array((label_map.array == segment.number).astype(np.uint8))
             outlines = _outlines(_cut(mask, axis, index))
             marks += [replace(m, label=segment.name.replace("_", " "), color=color) for m in outlines]
         pictures.append(_render(_View(cut=cut, max_pixels=max_pixels), windows_of(volume)[0], tuple(marks)))
     return tuple(pictures)
+
+
+def _large_first(label_map: LabelMap, measured: Collection[str]) -> list[tuple[int, Segment]]:
+    """The segments with their place in the label map, in the order in which they are drawn."""
+    sizes = {s.number: int(np.count_nonzero(label_map.array == s.number)) for s in label_map.segments}
+    return sorted(enumerate(label_map.segments), key=lambda one: (one[1].name in measured, -sizes[one[1].number]))
 
 
 def _mask_of(label_map: LabelMap | None, finding: Finding) -> LabelMap | None:

@@ -205,6 +205,8 @@ TERMS_CHINESE: dict[Code, str] = {
     terms.TOUCHING: "相邻",
 }
 """Chinese for the meaning of a code where the writer's word is none for a table."""
+TERMS_ENGLISH: dict[Code, str] = {terms.MEAN_ATTENUATION: "Mean attenuation", terms.INTRACRANIAL: "Intracranial space"}
+"""English where the meaning of a code is none that a radiologist would write."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,6 +244,6 @@ def labels_of(code: str) -> Labels:
     """
     language = language_of(code)
     if code == "en":
-        return Labels(language=language, words={}, terms={})
+        return Labels(language=language, words={}, terms=TERMS_ENGLISH)
     written = {**language.entities, **language.sites, **language.quantities}
     return Labels(language=language, words=CHINESE, terms={**written, **TERMS_CHINESE})

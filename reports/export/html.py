@@ -32,6 +32,7 @@ from tomoscribe.core import (
 from tomoscribe.core.serial import NOTICE
 from tomoscribe.reports.key_images import ORGANS, KeyImage, Mark, draw_all
 from tomoscribe.reports.labels import Labels, labels_of
+from tomoscribe.reports.writer.report import by_urgency
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -75,6 +76,13 @@ class Card:
     images: tuple[KeyImage, ...]
     caption: str
     note: str
+
+    @property
+    def place(self) -> Presence | None:
+        """Among the present findings, among those to be reviewed, or, rejected ones too, in the table of the rest."""
+        shown = (Presence.PRESENT, Presence.UNCERTAIN)
+        is_shown = self.finding.presence in shown and self.finding.review.state is not ReviewState.REJECTED
+        return self.finding.presence if is_shown else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +132,7 @@ def _context(reading: Reading, pictures: Mapping[str, tuple[KeyImage, ...]], lab
     cards = [_card(n, f, pictures, labels) for n, f in enumerate(report.findings, start=1)]
     by_uid = {c.finding.tracking_uid: c for c in cards}
     organs = [c for c in cards if c.finding.type == terms.ORGAN_MEASUREMENT]
-    rest = [c for c in cards if c.finding.type != terms.ORGAN_MEASUREMENT]
+    rest = [by_uid[f.tracking_uid] for f in by_urgency(report.findings) if f.type != terms.ORGAN_MEASUREMENT]
     return {
         "report": report,
         "t": labels,
@@ -138,9 +146,9 @@ def _context(reading: Reading, pictures: Mapping[str, tuple[KeyImage, ...]], lab
         "translation": _translation(report, by_uid, labels),
         "organs": organs,
         "organ_images": pictures.get(ORGANS, ()),
-        "present": [c for c in rest if c.finding.presence is Presence.PRESENT],
-        "review": [c for c in rest if c.finding.presence is Presence.UNCERTAIN],
-        "other": [c for c in rest if c.finding.presence in (Presence.NOT_ASSESSED, Presence.ABSENT)],
+        "present": [c for c in rest if c.place is Presence.PRESENT],
+        "review": [c for c in rest if c.place is Presence.UNCERTAIN],
+        "other": [c for c in rest if c.place is None],
         "provenance": provenance_rows(report),
         "timing": _timing(report.provenance, labels),
         "title": study.description or labels("Radiology report"),
@@ -148,9 +156,11 @@ def _context(reading: Reading, pictures: Mapping[str, tuple[KeyImage, ...]], lab
 
 
 def _sections(report: Report, cards: Mapping[str, Card], labels: Labels) -> list[tuple[str, str, list[Line]]]:
-    """Name, heading and lines of each section."""
+    """Name, heading and lines of each section that says something."""
     return [
-        (s.name.value, labels(_title(s.name.value)), [_line(t, cards) for t in s.statements]) for s in report.sections
+        (s.name.value, labels(_title(s.name.value)), [_line(t, cards) for t in s.statements])
+        for s in report.sections
+        if s.statements
     ]
 
 
@@ -200,21 +210,29 @@ def _line(statement: Statement, cards: Mapping[str, Card]) -> Line:
 
 def _card(number: int, finding: Finding, pictures: Mapping[str, tuple[KeyImage, ...]], labels: Labels) -> Card:
     images = pictures.get(finding.tracking_uid, ())
+    rejected = finding.review.state is ReviewState.REJECTED
     if finding.presence is Presence.UNCERTAIN:
         images = tuple(i for i in images if i.window == images[0].window)
     return Card(
         anchor=f"finding-{number}",
         number=number,
         title=title_of(finding, labels),
-        presence=labels(_PRESENCE_WORDS[finding.presence]),
+        presence=labels("rejected" if rejected else _PRESENCE_WORDS[finding.presence]),
         finding=finding,
         probability="" if finding.probability is None else f"{finding.probability:.2f}",
         rows=rows_of(finding, labels),
         facts=tuple(_facts(finding, labels)),
         images=images,
         caption=_evidence(finding, labels),
-        note=labels.language.note(finding.note) if finding.note else "",
+        note=_note(finding, labels),
     )
+
+
+def _note(finding: Finding, labels: Labels) -> str:
+    """The measuring's own note; for a rejected finding who rejected it and why, in that person's words."""
+    if finding.review.state is ReviewState.REJECTED:
+        return f"{finding.review.reason} ({finding.review.reviewer})"
+    return labels.language.note(finding.note) if finding.note else ""
 
 
 def title_of(finding: Finding, labels: Labels) -> str:
@@ -339,8 +357,16 @@ def _label_place(image: KeyImage, mark: Mark, em: float) -> tuple[float, float, 
     if flat:
         right, left = max(mark.points), min(mark.points)
         if image.width_mm - right[0] >= width:
-            return right[0] + 0.6 * em, right[1] + 0.35 * em, "start"
-        return left[0] - 0.6 * em, left[1] + 0.35 * em, "end"
+            return right[0] + 0.6 * em, _off_letter(image, right[1] + 0.35 * em, em), "start"
+        return left[0] - 0.6 * em, _off_letter(image, left[1] + 0.35 * em, em), "end"
     top, bottom = min(mark.points, key=lambda p: p[1]), max(mark.points, key=lambda p: p[1])
     x = min(max(top[0], width / 2), image.width_mm - width / 2)
     return (x, top[1] - 0.6 * em, "middle") if top[1] >= 2 * height else (x, bottom[1] + 1.4 * em, "middle")
+
+
+def _off_letter(image: KeyImage, y: float, em: float) -> float:
+    """A height of text that leaves the letters halfway up the sides readable."""
+    middle = image.height_mm / 2 + 0.35 * em
+    if abs(y - middle) >= 1.3 * em:
+        return y
+    return middle + (1.3 * em if y >= middle else -1.3 * em)

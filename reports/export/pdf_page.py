@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
-from tomoscribe.core import Finding, Reading, Report, SectionName, reportable
+from tomoscribe.core import Finding, Reading, Report, SectionName, reportable, terms
 from tomoscribe.core.serial import NOTICE, to_json
 from tomoscribe.reports.export import document_font as fonts
 from tomoscribe.reports.export.html import provenance_rows, rows_of, title_of
@@ -26,7 +26,7 @@ from tomoscribe.reports.writer.report import by_urgency
 
 MARGIN_MM = 16.0
 WIDTH_MM = 210.0 - 2 * MARGIN_MM
-PICTURE_MM = 50.0
+PICTURE_MM = 48.0
 _INK, _HEAD, _SOFT, _LINE, _SHADE = "#101820", "#0b4a7a", "#55606b", "#b8c2cb", "#f0f3f6"
 _SIGNS = "–−±·×"
 
@@ -87,7 +87,7 @@ def _register_font(page: Page) -> tuple[str, frozenset[int]]:
     from reportlab.pdfbase.ttfonts import TTFont
 
     report = json.dumps(to_json(page.reading.report), ensure_ascii=False)
-    latin = {*range(0x20, 0x7F), *range(0xA1, 0x100)}
+    latin = {*range(0x20, 0x7F), *range(0xA0, 0x100)}
     labels = "".join((*page.words.words.values(), *page.words.terms.values()))
     characters = known & (latin | {ord(c) for c in {*report, *repr(page.patient), *labels, *_SIGNS}})
     text = "".join(chr(c) for c in sorted(characters))
@@ -244,27 +244,42 @@ class _Builder:
         plane = words("{plane} plane").format(plane=words(picture.plane))
         window = words("{window} window").format(window=words(picture.window.name))
         level = f"{picture.window.level:.0f}".replace("-", "−")
-        return f"{plane}, {place}, {window} W {picture.window.width:.0f} L {level}"
+        where = words.language.text("part_joint").join((plane, place, window))
+        return f"{where} " + f"W {picture.window.width:.0f} L {level}".replace(" ", "\u00a0")
 
     def _measurements(self) -> list[Any]:
         words, report = self.page.words, self.page.reading.report
-        head = [words(n) for n in ("Finding", "Measurement", "Value", "Unit", "1 SD", "From", "Best seen on")]
-        rows = [[self.paragraph(h, "small") for h in head]]
-        lines = []
-        for uid, number in _numbers(report).items():
-            finding = report.finding(uid)
-            for n, row in enumerate(rows_of(finding, words)):
-                name = f"{number}  {title_of(finding, words)}" if n == 0 else ""
-                where = self._evidence(finding) if n == 0 else ""
-                cells = (name, row.name, row.value, row.unit, row.uncertainty, words(row.method), where)
-                rows.append([self.paragraph(c, "number" if k in (2, 4) else "cell") for k, c in enumerate(cells)])
+        numbers = _numbers(report)
+        has_spread = any(m.uncertainty is not None for uid in numbers for m in report.finding(uid).measurements)
+        columns = [c for c in _COLUMNS if c.name != "1 SD" or has_spread]
+        rows, lines = [[self.paragraph(words(c.name), "small") for c in columns]], []
+        for uid, number in numbers.items():
+            for n, cells in enumerate(self._lines(number, report.finding(uid))):
+                rows.append([self.paragraph(cells[c.name], c.style) for c in columns])
                 if n == 0:
                     lines.append(len(rows) - 1)
         if len(rows) == 1:
             return []
         rules = [("LINEABOVE", ((0, n), (-1, n)), 0.4, _LINE) for n in lines]
-        table = self._table(rows, _widths(0.24, 0.24, 0.1, 0.07, 0.09, 0.1, 0.16), [*_RULED, *rules], repeated=1)
+        ends = [n - 1 for n in lines[1:]] + [len(rows) - 1]
+        rules += [("NOSPLIT", ((0, n), (-1, end))) for n, end in zip(lines, ends, strict=True)]
+        total = sum(c.share for c in columns)
+        table = self._table(rows, _widths(*(c.share / total for c in columns)), [*_RULED, *rules], repeated=1)
         return [_room(60), self._heading("Measurements"), table]
+
+    def _lines(self, number: int, finding: Finding) -> list[dict[str, str]]:
+        """The cells of a finding's lines in the table, by column; name and image stand in the first one only."""
+        words, lines = self.page.words, []
+        for n, row in enumerate(rows_of(finding, words)):
+            name = f"{number}  {title_of(finding, words)}" if n == 0 else ""
+            where = self._evidence(finding) if n == 0 else ""
+            lines.append(
+                {
+                    "Finding": name, "Measurement": row.name, "Value": row.value, "Unit": row.unit,
+                    "1 SD": row.uncertainty, "From": words(row.method), "Best seen on": where,
+                }
+            )  # fmt: skip
+        return lines
 
     def _evidence(self, finding: Finding) -> str:
         words = self.page.words("series {series}, image {image}")
@@ -283,8 +298,9 @@ class _Builder:
 
 
 def _numbers(report: Report) -> dict[str, int]:
-    """Tracking UIDs of the reported findings, by urgency, with the number that table and pictures share."""
-    return {f.tracking_uid: n for n, f in enumerate(by_urgency(reportable(report.findings)), start=1)}
+    """Tracking UIDs of the reported findings, by urgency, organs last; the number that table and pictures share."""
+    ordered = sorted(by_urgency(reportable(report.findings)), key=lambda f: f.type == terms.ORGAN_MEASUREMENT)
+    return {f.tracking_uid: n for n, f in enumerate(ordered, start=1)}
 
 
 def _moment(at: str) -> str:
@@ -295,6 +311,24 @@ def _moment(at: str) -> str:
     return f"{moment:%Y-%m-%d %H:%M} {moment.isoformat()[-6:]}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Column:
+    """Of the table of measurements: its English name, its share of the width, the style of its cells."""
+
+    name: str
+    share: float
+    style: str = "cell"
+
+
+_COLUMNS = (
+    _Column(name="Finding", share=0.24),
+    _Column(name="Measurement", share=0.24),
+    _Column(name="Value", share=0.1, style="number"),
+    _Column(name="Unit", share=0.07),
+    _Column(name="1 SD", share=0.09, style="number"),
+    _Column(name="From", share=0.09),
+    _Column(name="Best seen on", share=0.2),
+)
 _ALL = ((0, 0), (-1, -1))
 _TOP = ("VALIGN", _ALL, "TOP")
 
@@ -329,7 +363,7 @@ def _styles(language: str, font: str) -> dict[str, Any]:
         "title": style("title", 17, 21),
         "status": style("status", 11, 14, alignment=2),
         "heading": style("heading", 9, 11.5, textColor=_HEAD, spaceBefore=8, spaceAfter=2),
-        "body": style("body", 9.5, 13.2, spaceAfter=1.5),
+        "body": style("body", 9.5, 12.8, spaceAfter=3),
         "strong": style("strong", 10.5, 15.5, backColor=_SHADE, leftIndent=4, rightIndent=4),
         "warning": style("warning", 9, 12, spaceBefore=3, leftIndent=4),
         "cell": style("cell", 8.5, 11),

@@ -18,9 +18,10 @@ import numpy as np
 from tomoscribe.core import Finding, Presence, Reading, Volume, reportable, terms
 from tomoscribe.core.errors import InputError
 from tomoscribe.core.uids import derive_uid
-from tomoscribe.reports.export.concepts import identifier_of
+from tomoscribe.reports.export.html import title_of
 from tomoscribe.reports.export.objects import Place, coded, new_object, reference
-from tomoscribe.reports.key_images import ORGANS, KeyImage, Window, finding_images, organ_images
+from tomoscribe.reports.key_images import ORGANS, KeyImage, Window, finding_images, overview
+from tomoscribe.reports.labels import labels_of
 from tomoscribe.reports.marked import draw_marked
 from tomoscribe.reports.writer.report import by_urgency
 
@@ -65,13 +66,12 @@ def build_captures(
     known = {str(h.SOPInstanceUID): h for series in headers.values() for h in series}
     maker = _Maker(known=known, headers=headers, version=version)
     made: dict[str, tuple[Any, ...]] = {}
+    words = labels_of("en")
     for finding in key_findings(reading):
         pictures = finding_images(finding, reading, volumes, PIXELS)
-        made[finding.tracking_uid] = tuple(maker.make(p, identifier_of(finding), finding) for p in pictures)
-    anatomy = reading.label_map("anatomy")
-    if anatomy is not None and anatomy.series_uid in volumes:
-        pictures = organ_images(volumes[anatomy.series_uid], anatomy, PIXELS)
-        made[ORGANS] = tuple(maker.make(p, "Organs as outlined by software", None) for p in pictures)
+        made[finding.tracking_uid] = tuple(maker.make(p, title_of(finding, words), finding) for p in pictures)
+    organs = overview(reading, volumes, PIXELS)
+    made[ORGANS] = tuple(maker.make(p, "Organs as outlined by software", None) for p in organs)
     return Captures(by_finding={uid: captures for uid, captures in made.items() if captures})
 
 

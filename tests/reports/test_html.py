@@ -11,10 +11,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tomoscribe.core import Source, terms
+from tomoscribe.core import Measurement, Presence, Review, ReviewState, Source, terms
 from tomoscribe.core.report import Section, SectionName
+from tomoscribe.reports.export.html import _label_place as label_place
 from tomoscribe.reports.export.html import render_html
-from tomoscribe.reports.key_images import LUNG, MEDIASTINUM, KeyImage, Mark, key_images, organ_images, windows_of
+from tomoscribe.reports.key_images import (
+    LUNG,
+    MEDIASTINUM,
+    KeyImage,
+    Mark,
+    finding_images,
+    key_images,
+    organ_images,
+    windows_of,
+)
 
 FINDINGS = {"right lung": 0, "left lung": 1, "nodule": 2, "small": 3, "effusion": 4, "emphysema": 5}
 
@@ -232,3 +242,75 @@ def test_a_count_is_whole_and_a_negative_number_has_its_sign(case) -> None:
     page = render_html(replace(case.reading, report=report), case.inputs[1])
     assert '<td class="number">7</td>' in page
     assert '<td class="number">−612.3</td><td>HU</td>' in page
+
+
+def test_a_section_without_a_sentence_has_no_heading(case) -> None:
+    report = case.reading.report
+    empty = tuple(replace(s, statements=()) if s.name is SectionName.REVIEW_LIST else s for s in report.sections)
+    assert "<h2>Review list</h2>" in render_html(case.reading, {})
+    page = render_html(replace(case.reading, report=replace(report, sections=empty)), {})
+    assert "<h2>Review list</h2>" not in page
+    assert "<h2>Not assessed</h2>" in page
+
+
+def test_a_rejected_finding_stands_among_the_rest_with_its_reason(case) -> None:
+    nodule = finding(case, "nodule")
+    rejected = Review(state=ReviewState.REJECTED, reviewer="Dr. Ada Reader", at="2031-05-05", reason="a vessel")
+    changed = tuple(replace(f, review=rejected) if f is nodule else f for f in case.reading.report.findings)
+    page = render_html(replace(case.reading, report=replace(case.reading.report, findings=changed)), {})
+    assert (
+        page.count('class="panel card present"')
+        == render_html(case.reading, {}).count('class="panel card present"') - 1
+    )
+    assert "a vessel (Dr. Ada Reader)" in " ".join(Tags(page).words)
+
+
+def test_the_colored_voxels_are_the_share_that_was_counted(case) -> None:
+    """Of 50 air voxels in a hole of the left lung, all below -950 HU, the picture colors those on its plane."""
+    volume, array = case.volume, case.volume.array.copy()
+    anatomy = case.reading.label_map("anatomy")
+    array[20:22, 30:35, 60:65] = -990
+    array[20, 5, 5] = -1000
+    assert (anatomy.array[20:22, 30:35, 60:65] == 2).all()
+    lungs = np.isin(anatomy.array, (1, 2))
+    share = 100.0 * np.count_nonzero(lungs & (array < -950)) / np.count_nonzero(lungs)
+    where = volume.geometry.to_world(np.array((20.0, 32.0, 62.0)))
+    center = (float(where[0]), float(where[1]), float(where[2]))
+    box = case.reading.report.findings[1].region
+    emphysema = replace(
+        finding(case, "emphysema"),
+        presence=Presence.PRESENT,
+        region=replace(box, center_mm=center, label_map=None, segment=None),
+        measurements=(Measurement(name=terms.LAA_950, value=share, unit=terms.PERCENT),),
+        evidence=(),
+        note=None,
+    )
+    uid = volume.series.series_uid
+    (image,) = finding_images(emphysema, case.reading, {uid: volume.with_array(array)})
+    (outline,) = marks(image, "outline")
+    x0, y0, x1, y1 = extent(outline)
+    assert (x1 - x0, y1 - y0) == pytest.approx((5 * 1.2, 5 * 1.5))
+    assert share == pytest.approx(100.0 * 50 / np.count_nonzero(lungs))
+
+
+def test_a_length_leaves_the_side_letters_readable(case) -> None:
+    image = key_images(case.volume, finding(case, "nodule"), case.reading.label_map("findings"))[1]
+    middle, em = image.height_mm / 2, 2.0
+    for y in (middle - 0.5, middle, middle + 0.5):
+        _, place, _ = label_place(image, Mark(kind="long", points=((10.0, y), (20.0, y)), label="10.0 mm"), em)
+        assert abs(place - (middle + 0.35 * em)) >= 1.3 * em
+    _, place, _ = label_place(image, Mark(kind="long", points=((10.0, 5.0), (20.0, 5.0)), label="10.0 mm"), em)
+    assert place == pytest.approx(5.0 + 0.35 * em)
+
+
+def test_measured_organs_are_drawn_over_the_others_and_small_ones_over_large_ones(case) -> None:
+    anatomy = case.reading.label_map("anatomy")
+    ring, small = anatomy.array.copy(), anatomy.array.copy()
+    small[anatomy.array == 1] = 0
+    small[18:22, 30:34, 15:19] = 1
+    left_first = organ_images(case.volume, replace(anatomy, array=ring), measured={"lung_right"})[0]
+    assert [m.label for m in marks(left_first, "outline")] == ["lung left", "lung right"]
+    both = organ_images(case.volume, replace(anatomy, array=small), measured={"lung_right", "lung_left"})[0]
+    assert [m.label for m in marks(both, "outline")] == ["lung left", "lung right"]
+    right_first = organ_images(case.volume, anatomy, measured={"lung_left"})[0]
+    assert [m.label for m in marks(right_first, "outline")] == ["lung right", "lung left"]
