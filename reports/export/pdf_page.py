@@ -260,7 +260,7 @@ class _Builder:
                     lines.append(len(rows) - 1)
         if len(rows) == 1:
             return []
-        rules = [("LINEABOVE", ((0, n), (-1, n)), 0.4, _LINE) for n in lines]
+        rules: list[tuple[Any, ...]] = [("LINEABOVE", ((0, n), (-1, n)), 0.4, _LINE) for n in lines]
         ends = [n - 1 for n in lines[1:]] + [len(rows) - 1]
         rules += [("NOSPLIT", ((0, n), (-1, end))) for n, end in zip(lines, ends, strict=True)]
         total = sum(c.share for c in columns)
