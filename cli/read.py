@@ -53,6 +53,10 @@ def read(
         Masks,
         typer.Option("--organs", help="The organs' SEG: binary, or labelmap for a receiver that takes it (2024)."),
     ] = Masks.BINARY,
+    prior: Annotated[
+        Path | None,
+        typer.Option("--prior", metavar="DIR", help="Earlier studies of the same patient, to compare with."),
+    ] = None,
     screening: Screening = None,
     known_cancer: KnownCancer = None,
     immunosuppression: Immunosuppression = None,
@@ -62,7 +66,7 @@ def read(
     from tomoscribe.cli.choose import choose_study
     from tomoscribe.cli.progress import progress_bar
     from tomoscribe.core import ClinicalContext
-    from tomoscribe.encoders.dicom import read_headers, scan
+    from tomoscribe.encoders.dicom import read_headers, scan, scan_with_priors
     from tomoscribe.reports.audit import AuditLog, Event, patient_of
     from tomoscribe.reports.export import SegKind, check_writable, write_results
     from tomoscribe.reports.reader import StudyReader
@@ -70,7 +74,11 @@ def read(
     audit = AuditLog.from_environment("tomoscribe read")
     check_writable(out)
     with progress_bar() as progress:
-        chosen = choose_study(scan(study, progress=progress), study_uid)
+        if prior is None:
+            studies = scan(study, progress=progress)
+        else:
+            studies = scan_with_priors(study, prior, progress=progress)
+        chosen = choose_study(studies, study_uid)
         said = {"screening": screening, "known_cancer": known_cancer}
         said |= {"immunosuppression": immunosuppression, "high_risk": high_risk}
         chosen = replace(chosen, clinical=ClinicalContext(**said))

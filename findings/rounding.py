@@ -11,7 +11,14 @@ from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
 from tomoscribe.core import Code, Finding, Measurement, terms
 
-UNIT_WORDS: dict[Code, str] = {terms.MM: "mm", terms.MM3: "mm3", terms.ML: "ml", terms.HU: "HU", terms.PERCENT: "%"}
+UNIT_WORDS: dict[Code, str] = {
+    terms.MM: "mm",
+    terms.MM3: "mm3",
+    terms.ML: "ml",
+    terms.HU: "HU",
+    terms.PERCENT: "%",
+    terms.DAY: "days",
+}
 """The word of a unit in prose; a count has none."""
 
 CUBIC_MM_PER_ML = Decimal(1000)
@@ -30,6 +37,7 @@ ACCEPTED_STEPS: dict[str, _Steps] = {
     "hu": ((_UPPER, ("1", "0.1")),),
     "percent": ((_UPPER, ("0.1", "1")),),
     "count": ((_UPPER, ("1",)),),
+    "day": ((_UPPER, ("1",)),),
     "whole percent": ((_UPPER, ("1",)),),
 }
 """Per quantity: below which absolute value which steps are accepted, the prose step first."""
@@ -41,6 +49,7 @@ _FAMILY: dict[Code, str] = {
     terms.HU: "hu",
     terms.PERCENT: "percent",
     terms.ONE: "count",
+    terms.DAY: "day",
 }
 
 

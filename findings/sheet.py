@@ -53,8 +53,24 @@ MEASUREMENT_WORDS: dict[Code, str] = {
     terms.MEAN_ATTENUATION: "attenuation",
     terms.LAA_950: "laa950",
     terms.PERC15: "perc15",
+    terms.LONG_AXIS_3D: "long3d",
+    terms.SHORT_AXIS_3D: "short3d",
+    terms.VOLUME_DOUBLING_TIME: "doubling",
+    terms.VOLUME_DOUBLING_TIME_LOW: "doublinglow",
+    terms.VOLUME_DOUBLING_TIME_HIGH: "doublinghigh",
 }
 """Word of each measurement on the sheet, in the order in which a row lists them."""
+SEEN_WORDS: dict[tuple[Code, Code], str] = {
+    (terms.CALCIFICATION, terms.CALCIFIED_COMPLETELY): "calcified completely",
+    (terms.CALCIFICATION, terms.CALCIFIED_CENTRALLY): "calcified centrally",
+    (terms.CALCIFICATION, terms.CALCIFIED_RING): "calcified ring",
+    (terms.CALCIFICATION, terms.CALCIFIED_ECCENTRICALLY): "calcified eccentrically",
+    (terms.CALCIFICATION, terms.CALCIFIED_OTHERWISE): "calcified",
+    (terms.FAT, terms.CONTAINED): "fat",
+    (terms.PLEURAL_RELATION, terms.TOUCHING): "touches pleura",
+    (terms.AIRWAY_RELATION, terms.TOUCHING): "touches airway",
+}
+"""Words of what else was seen of a lesion: attribute and value."""
 CLASS_WORDS: dict[Code, str] = {
     terms.SOLID: "solid",
     terms.PART_SOLID: "part-solid",
@@ -88,6 +104,34 @@ def stated_measurements(finding: Finding) -> tuple[tuple[str, str, str], ...]:
 def key_slice(finding: Finding) -> EvidenceSlice | None:
     """The first evidence slice, the one a sentence cites."""
     return finding.evidence[0] if finding.evidence else None
+
+
+_DECODER_MEASUREMENTS = frozenset(
+    (
+        terms.LONG_AXIS,
+        terms.SHORT_AXIS,
+        terms.MEAN_DIAMETER,
+        terms.SOLID_DIAMETER,
+        terms.COUNT,
+        terms.VOLUME,
+        terms.MEAN_ATTENUATION,
+        terms.LAA_950,
+        terms.PERC15,
+    )
+)
+_DECODER_ATTRIBUTES = (terms.ATTENUATION_CLASS, terms.LOBE)
+
+
+def for_decoder(finding: Finding) -> Finding:
+    """The finding with those measurements and attributes alone whose words the decoder was trained on.
+
+    What is left out is told by the writer's own sentence beside the decoder's (``writer.supplement``).
+    """
+    return replace(
+        finding,
+        measurements=tuple(m for m in finding.measurements if m.name in _DECODER_MEASUREMENTS),
+        attributes=tuple(a for a in finding.attributes if a.name in _DECODER_ATTRIBUTES),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +188,7 @@ def _attribute_words(finding: Finding) -> list[str]:
     density = finding.attribute(terms.ATTENUATION_CLASS)
     if density is not None:
         words.append(CLASS_WORDS.get(density, density.meaning.lower()))
+    words += [word for (name, value), word in SEEN_WORDS.items() if finding.attribute(name) == value]
     return words
 
 

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from tomoscribe.core import Finding, Laterality, Presence, Provenance, Reading, Report, Study, Timing, Volume
-from tomoscribe.core.errors import ConfigError, LockError
+from tomoscribe.core.errors import ConfigError, InputError, LockError, UnsupportedError
 from tomoscribe.core.uids import sha256_of
 from tomoscribe.findings.measured import Measured, Progress
 from tomoscribe.reports.examinations import Selection, select
@@ -22,6 +22,7 @@ from tomoscribe.reports.writer.header import Exam
 
 if TYPE_CHECKING:
     from tomoscribe.encoders.towers import Tower
+    from tomoscribe.findings.change import Prior
     from tomoscribe.fusion.report_model import ReportModel
     from tomoscribe.fusion.types import StudyTokens
     from tomoscribe.reports.questions import GroundedAnswer
@@ -94,7 +95,9 @@ class StudyReader:
             volumes = _load(study, selection)
         with clock.stage("measure"):
             tower = _tower(selection.exam, plan)
-            measured = _measure(selection.exam, volumes, plan, tower, _part(report_progress, 0.08, 0.8))
+            measured = _measure(selection.exam, volumes, plan, tower, _part(report_progress, 0.08, 0.76))
+        with clock.stage("compare"):
+            measured = _compared(study, selection.exam, volumes, measured, plan, _part(report_progress, 0.76, 0.82))
         with clock.stage("look"):
             report_progress("looking at the whole study", 0.82)
             heads, tokens = _look(volumes, tower, measured)
@@ -198,6 +201,37 @@ def _measure(exam: Exam, volumes: dict[str, Volume], plan: Plan, tower: Tower, p
     from tomoscribe.findings.brain import measure_brain
 
     return measure_brain(volumes, progress=progress, device=plan.device.name, tower=tower)
+
+
+def _compared(
+    study: Study, exam: Exam, volumes: dict[str, Volume], measured: Measured, plan: Plan, progress: Progress
+) -> Measured:
+    """The nodules and masses of a chest CT beside the same ones in the earlier studies of the patient."""
+    if exam is not Exam.CT_CHEST or not study.priors:
+        return measured
+    from tomoscribe.encoders.nodule_net import NoduleNet
+    from tomoscribe.findings.change import compare
+
+    unread: list[str] = []
+    priors = _priors(study, unread)
+    network = NoduleNet.load(plan.device.name)
+    compared = compare(measured, volumes["CT"], study, priors, classifier=network, progress=progress)
+    return replace(compared, warnings=(*compared.warnings, *unread))
+
+
+def _priors(study: Study, unread: list[str]) -> Iterator[Prior]:
+    """The chest CT of each earlier study, newest first, loaded when it is asked for; what cannot be read is told."""
+    from tomoscribe.findings.change import Prior
+
+    for earlier in study.priors:
+        try:
+            selection = select(earlier)
+            if selection.exam is Exam.CT_CHEST:
+                yield Prior(study=earlier, volume=_load(earlier, selection)["CT"])
+        except InputError:
+            unread.append(f"the examination of {earlier.date} cannot be read and was not compared")
+        except UnsupportedError:
+            continue
 
 
 def _look(volumes: dict[str, Volume], tower: Tower, measured: Measured) -> tuple[tuple[Finding, ...], StudyTokens]:

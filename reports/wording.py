@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tomoscribe.core import Report, Section, SectionName, Source, Statement, StatementKind
-from tomoscribe.findings.sheet import FactSheet
+from tomoscribe.findings.sheet import FactSheet, for_decoder
+from tomoscribe.reports.writer import Phrasebook, with_supplement
 
 if TYPE_CHECKING:
     from tomoscribe.fusion.prompts import TaggedSentence
@@ -26,7 +27,7 @@ def reworded(
         report: the writer's; it also gives the order and what the decoder does not word.
         temperature: 0 takes the likeliest word each time.
     """
-    sheet = FactSheet.from_findings(report.findings)
+    sheet = FactSheet.from_findings([for_decoder(f) for f in report.findings])
     sentences = model.write(sheet, tokens, temperature=temperature, seed=seed)
     return with_sentences(report, sheet, sentences)
 
@@ -36,6 +37,11 @@ def with_sentences(report: Report, sheet: FactSheet, sentences: tuple[TaggedSent
     texts: dict[_Key, str] = {
         (s.section, sheet.row(s.tag).finding.tracking_uid, s.comparison): s.text for s in sentences
     }
+    book = Phrasebook(None, report.language)
+    for finding in report.findings:
+        key = (SectionName.FINDINGS, finding.tracking_uid, False)
+        if key in texts:
+            texts[key] = with_supplement(texts[key], finding, book)
     return replace(report, sections=tuple(_section(section, texts) for section in report.sections))
 
 

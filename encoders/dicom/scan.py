@@ -72,7 +72,33 @@ def scan(path: Path, *, progress: Progress | None = None, problem: Problem | Non
     Raises:
         InputError: the path is absent or unreadable, or holds no readable DICOM image.
     """
-    path = Path(path)
+    return _with_priors(_read(Path(path), progress, problem))
+
+
+def scan_with_priors(
+    path: Path, prior_path: Path, *, progress: Progress | None = None, problem: Problem | None = None
+) -> tuple[Study, ...]:
+    """The studies of ``path``, with earlier ones of the same patient that ``prior_path`` holds among their priors.
+
+    Raises:
+        InputError: as ``scan``, or a study below ``prior_path`` is of another patient (CLINICAL 15) or of nobody known.
+    """
+    read = _read(Path(path), progress, problem)
+    earlier = _read(Path(prior_path), progress, problem)
+    keys = {r.study.patient_key for r in read}
+    strangers = [r for r in earlier if r.study.patient_key not in keys or not r.patient.has_id]
+    if strangers:
+        raise InputError(
+            f"{len(strangers)} of {len(earlier)} earlier studies are not of the patient of the study to be read",
+            where=strangers[0].study.study_uid,
+            remedy="name a folder that holds only this patient's studies, with their patient ID",
+        )
+    known = {r.study.study_uid for r in read}
+    studies = _with_priors([*read, *(r for r in earlier if r.study.study_uid not in known)])
+    return tuple(s for s in studies if s.study_uid in known)
+
+
+def _read(path: Path, progress: Progress | None, problem: Problem | None) -> list[_Read]:
     found = inventory(path, progress=progress)
     index = open_index()
     try:
@@ -87,7 +113,7 @@ def scan(path: Path, *, progress: Progress | None = None, problem: Problem | Non
         index.close()
     if progress:
         progress("reading headers", 1.0)
-    return _with_priors(studies)
+    return list(studies)
 
 
 def _judge_all(survey: Survey, index: NoIndex) -> list[_Judged]:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from tomoscribe.core import (
     Algorithm,
-    Attribute,
     Code,
     Finding,
     Geometry,
@@ -33,6 +32,12 @@ from tomoscribe.findings import measuring
 from tomoscribe.findings.chest import emphysema, grid
 from tomoscribe.findings.chest.cubes import NoduleClassifier
 from tomoscribe.findings.chest.lungs import AIRWAYS, LEFT, RIGHT, Lungs, segment_lungs
+from tomoscribe.findings.chest.nodule_findings import (
+    nodule_attributes,
+    nodule_measurements,
+    nodule_region,
+    nodule_uid,
+)
 from tomoscribe.findings.chest.nodules import MASS_MM, Nodule, NoduleConfig, find_nodules
 from tomoscribe.findings.evidence import evidence_at
 from tomoscribe.findings.measured import Measured, Progress
@@ -223,12 +228,11 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def _nodule_finding(scan: _Scan, nodule: Nodule, number: int, config: NoduleConfig) -> Finding:
-    cut, size = nodule.outline, nodule.axes
+    size = nodule.axes
     name = f"nodule_{number}"
-    region = measuring.region(cut.mask, cut.geometry, label_map="findings", segment=name)
     middle = np.mean([*size.long_ends_mm], axis=0)
     return Finding(
-        tracking_uid=scan.uid("nodule", *(f"{v:.1f}" for v in region.center_mm)),
+        tracking_uid=nodule_uid(scan.volume, nodule),
         type=terms.MASS if size.long_mm > MASS_MM else terms.NODULE,
         site=terms.LUNG,
         laterality=SIDES[nodule.candidate.side],
@@ -236,30 +240,12 @@ def _nodule_finding(scan: _Scan, nodule: Nodule, number: int, config: NoduleConf
         provenance=scan.provenance,
         probability=min(1.0, max(0.0, nodule.probability)),
         actionable=nodule.present and size.mean_mm >= config.actionable_mean_mm,
-        region=region,
+        region=nodule_region(nodule, name),
         measurements=nodule_measurements(nodule, scan.is_thin),
-        attributes=(
-            Attribute(name=terms.ATTENUATION_CLASS, value=nodule.attenuation if scan.is_thin else terms.NOT_DETERMINED),
-            Attribute(name=terms.LOBE, value=terms.NOT_DETERMINED),
-        ),
+        attributes=nodule_attributes(nodule, scan.turned, scan.lungs, scan.is_thin),
         evidence=evidence_at(scan.volume, middle),
         note=None if scan.is_thin else THICK_NOTE,
     )
-
-
-def nodule_measurements(nodule: Nodule, is_thin: bool) -> tuple[Measurement, ...]:
-    """Sizes with their caliper points; the solid part only where thin slices let its class be told."""
-    size, cut = nodule.axes, nodule.outline
-    rows = [
-        Measurement(name=terms.LONG_AXIS, value=size.long_mm, unit=terms.MM, endpoints_mm=size.long_ends_mm),
-        Measurement(name=terms.SHORT_AXIS, value=size.short_mm, unit=terms.MM, endpoints_mm=size.short_ends_mm),
-        Measurement(name=terms.MEAN_DIAMETER, value=size.mean_mm, unit=terms.MM),
-    ]
-    if is_thin and nodule.attenuation == terms.PART_SOLID:
-        rows.append(Measurement(name=terms.SOLID_DIAMETER, value=nodule.solid_mm, unit=terms.MM))
-    rows.append(Measurement(name=terms.VOLUME, value=cut.volume_mm3, unit=terms.MM3))
-    rows.append(Measurement(name=terms.MEAN_ATTENUATION, value=cut.mean_hu, unit=terms.HU))
-    return tuple(rows)
 
 
 def _findings_map(scan: _Scan, found: Sequence[Nodule], lesions: Sequence[Finding]) -> LabelMap:

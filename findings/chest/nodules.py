@@ -82,14 +82,14 @@ def find_nodules(
     order = [int(n) for n in np.argsort(-probabilities, kind="stable") if probabilities[n] >= least]
     measured: list[Nodule] = []
     for n in order[: config.max_outlined]:
-        nodule = _measured(turned, lungs, places[n], float(probabilities[n]), classifier.operating_point, config)
+        nodule = measured_nodule(turned, lungs, places[n], float(probabilities[n]), classifier.operating_point, config)
         if nodule is not None and not any(_same_lesion(nodule, other) for other in measured):
             measured.append(nodule)
     present = sorted((n for n in measured if n.present), key=lambda n: -n.axes.long_mm)
     return present + [n for n in measured if not n.present][: config.review_cap]
 
 
-def _measured(
+def measured_nodule(
     turned: Volume,
     lungs: Lungs,
     candidate: Candidate,
@@ -97,6 +97,7 @@ def _measured(
     operating_point: float,
     config: NoduleConfig,
 ) -> Nodule | None:
+    """A candidate cut out and measured; None where nothing large enough can be cut out."""
     cut = outline(turned, lungs, candidate, config.outline)
     if cut is None:
         return None

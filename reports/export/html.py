@@ -20,6 +20,7 @@ from tomoscribe.core import (
     Laterality,
     Measurement,
     Presence,
+    PriorValues,
     Provenance,
     Reading,
     Report,
@@ -41,7 +42,7 @@ TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 TEMPLATE = "report.html.j2"
 CJK_FONTS = '"PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Zen Hei"'
 """Fonts with Chinese characters on macOS, Windows and Linux, for CSS."""
-_UNITS = {"mm3": "mm³", "mL": "ml", "[hnsf'U]": "HU", "1": ""}
+_UNITS = {"d": "days", "mm3": "mm³", "mL": "ml", "[hnsf'U]": "HU", "1": ""}
 _PRESENCE_WORDS = {
     Presence.PRESENT: "present",
     Presence.UNCERTAIN: "to be reviewed",
@@ -257,6 +258,10 @@ def _stems(words: str) -> set[str]:
     return {word[:5] for word in words.lower().split() if len(word) > 4}
 
 
+_HISTORY_OF = (terms.LONG_AXIS, terms.SHORT_AXIS, terms.MEAN_DIAMETER, terms.VOLUME)
+"""What the table over all dates holds."""
+
+
 def rows_of(finding: Finding, labels: Labels) -> tuple[Row, ...]:
     """The lines of a finding in a measurement table."""
     return tuple(_row(m, labels) for m in finding.measurements)
@@ -268,7 +273,7 @@ def _row(measurement: Measurement, labels: Labels) -> Row:
     return Row(
         name=labels.term(measurement.name),
         value=_number(measurement.value, 0 if whole else 1),
-        unit=_UNITS.get(measurement.unit.value, measurement.unit.value),
+        unit=labels(_UNITS.get(measurement.unit.value, measurement.unit.value)),
         uncertainty="" if spread is None else f"± {_number(spread, 1)}",
         method=labels(measurement.method),
     )
@@ -283,6 +288,9 @@ def _facts(finding: Finding, labels: Labels) -> list[tuple[str, str]]:
     facts = [(labels.term(a.name), labels.term(a.value)) for a in finding.attributes]
     if finding.change is not None:
         facts.append((labels("Change"), _change_words(finding.change, labels)))
+    facts += [
+        (labels("Examination of {date}").format(date=h.date or "?"), _earlier(h, labels)) for h in finding.history
+    ]
     if finding.review.state is not ReviewState.UNREVIEWED:
         words = labels("{state} by {reviewer}")
         state = labels(finding.review.state.value)
@@ -305,6 +313,17 @@ def _change_words(change: Change, labels: Labels) -> str:
     direction, prior = labels(change.direction.value), _number(change.prior_value, 1)
     words = labels("{name} {direction}{since}, before {prior}")
     return words.format(name=name, direction=direction, since=since, prior=prior)
+
+
+def _earlier(values: PriorValues, labels: Labels) -> str:
+    """One date of the table: what the finding measured then, and why that cannot be compared, if it cannot."""
+    joint = labels.language.text("part_joint")
+    sizes = [_row(m, labels) for m in values.measurements if m.name in _HISTORY_OF]
+    words = joint.join(f"{labels.language.lowered(r.name)} {r.value} {r.unit}" for r in sizes)
+    if values.reason is not None:
+        not_compared = labels("not compared: {reason}").format(reason=labels.language.note(values.reason))
+        return f"{words}{labels.language.text('note_joint')}{not_compared}" if words else not_compared
+    return words or labels("aerated lung at this place")
 
 
 def _evidence(finding: Finding, labels: Labels) -> str:

@@ -26,6 +26,7 @@ from tomoscribe.core import (
     Measurement,
     Override,
     Point,
+    PriorValues,
     Provenance,
     Region,
     Report,
@@ -55,7 +56,7 @@ _LANGUAGE = Code(value="121049", scheme="DCM", meaning="Language of Content Item
 _ALGORITHM = Code(value="111001", scheme="DCM", meaning="Algorithm Name")
 _VERSION = Code(value="111003", scheme="DCM", meaning="Algorithm Version")
 _PARAMETERS = Code(value="111002", scheme="DCM", meaning="Algorithm Parameters")
-_NOT_ATTRIBUTES = (_FINDING, _SITE, _CATEGORY, _METHOD, c.PRESENCE, c.ACTIONABLE, c.CHANGE, c.REVIEW)
+_NOT_ATTRIBUTES = (_FINDING, _SITE, _CATEGORY, _METHOD, c.PRESENCE, c.ACTIONABLE, c.CHANGE, c.EARLIER, c.REVIEW)
 
 
 class _Node:
@@ -212,6 +213,7 @@ def _finding(group: _Node, series: dict[str, str]) -> Finding:
         evidence=tuple(_evidence(n, series) for n in group.all(c.SOURCE_IMAGE, "IMAGE")),
         change=_change(group),
         prior_uid=None if prior is None else prior.uid,
+        history=tuple(_earlier(n) for n in group.all(c.EARLIER)),
         review=_review(group),
         note=group.text_of(c.COMMENT),
     )
@@ -288,6 +290,17 @@ def _change(group: _Node) -> Change | None:
         prior_value=node.need(c.PRIOR_VALUE).number,
         prior_date=node.text_of(c.PRIOR_DATE),
         direction=Direction(node.code.value),
+        reason=node.text_of(c.REASON),
+    )
+
+
+def _earlier(node: _Node) -> PriorValues:
+    return PriorValues(
+        study_uid=node.need(c.EARLIER_STUDY).uid,
+        date=node.text_of(c.PRIOR_DATE),
+        measurements=tuple(
+            Measurement(name=n.name, value=n.number, unit=n.unit) for n in node.children if n.kind == "NUM" and n.name
+        ),
         reason=node.text_of(c.REASON),
     )
 

@@ -25,6 +25,7 @@ from tomoscribe.core import (
     Measurement,
     Override,
     Presence,
+    PriorValues,
     Reading,
     ReviewState,
     Section,
@@ -298,7 +299,7 @@ def _more(finding: Finding, evidence: Evidence) -> list[Any]:
         items.append(item_of.uid(c.PRIOR_UID, finding.prior_uid, "CONTAINS"))
     items += [_image(e, evidence) for e in finding.evidence if e.instance_uid in evidence.headers]
     items += [_illustration(p) for p in evidence.illustrations.get(finding.tracking_uid, ())]
-    return items + _change(finding) + _review(finding)
+    return items + _change(finding) + [_earlier(v) for v in finding.history] + _review(finding)
 
 
 def _frame(finding: Finding, evidence: Evidence) -> str:
@@ -324,6 +325,19 @@ def _change(finding: Finding) -> list[Any]:
         if words
     ]
     return [item_of.with_children(item, content)]
+
+
+def _earlier(values: PriorValues) -> Any:
+    """What the finding measured in one earlier study, on that study's grid."""
+    state = c.COMPARABLE if values.reason is None else c.NOT_COMPARABLE
+    content = [item_of.uid(c.EARLIER_STUDY, values.study_uid, "HAS PROPERTIES")]
+    content += [
+        item_of.text(name, words, "HAS PROPERTIES")
+        for name, words in ((c.PRIOR_DATE, values.date), (c.REASON, values.reason))
+        if words
+    ]
+    content += [item_of.num(m.name, m.value, m.unit, "HAS PROPERTIES") for m in values.measurements]
+    return item_of.with_children(item_of.code(c.EARLIER, state, "CONTAINS"), content)
 
 
 def _review(finding: Finding) -> list[Any]:

@@ -86,6 +86,7 @@ class Claims:
         unknown: words that no table holds.
         unbound: numbers and quantities that nothing ties together, in words.
         negatives: words that deny, without what they may legitimately deny.
+        seen: attributes of a lesion with their values (calcification, fat, contact).
         largest_densities: attenuation classes said of the largest of several.
         direction_names: quantities that are said to change.
         largest: something is said of the largest of several; ``ranked`` when the word for it is no mere 'up to'.
@@ -106,6 +107,7 @@ class Claims:
     directions: list[Direction] = field(default_factory=list)
     direction_names: list[Code | str] = field(default_factory=list)
     dates: list[str] = field(default_factory=list)
+    seen: list[tuple[Code, Code]] = field(default_factory=list)
     topics: list[str] = field(default_factory=list)
     size_words: list[str] = field(default_factory=list)
     negatives: list[str] = field(default_factory=list)

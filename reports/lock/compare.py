@@ -26,6 +26,7 @@ class Said:
 
     Args:
         entities: meanings of the finding types that its nouns name.
+        seen: attributes of a lesion with their values.
         values: (number in mm3 where it is a volume, unit, quantity, when, of the largest).
         counts: (number, sides); ``references``: (series or image, number).
         flags: denied, normal, hedged, not assessed, not excluded, lobe or class not determined, largest; ``fixed`` for
@@ -39,6 +40,7 @@ class Said:
     sites: frozenset[str]
     levels: frozenset[str]
     densities: frozenset[str]
+    seen: frozenset[str]
     values: tuple[tuple[str, ...], ...]
     counts: tuple[tuple[str, ...], ...]
     references: tuple[tuple[str, str], ...]
@@ -93,6 +95,7 @@ def said(statement: Statement, report: Report) -> Said:
         sites=frozenset(_sites(whole)),
         levels=frozenset(v for c in whole for v in c.levels),
         densities=frozenset(d.meaning for c in whole for d in [*c.densities, *c.largest_densities]),
+        seen=frozenset(f"{n.meaning}: {v.meaning}" for c in whole for n, v in c.seen),
         values=tuple(sorted(_value(v, findings) for c in whole for v in c.values)),
         counts=tuple(sorted((_plain(k.number), *sorted(s.value for s in k.sides)) for c in whole for k in c.counts)),
         references=tuple(sorted((r.what, _plain(r.number)) for c in whole for r in c.references)),

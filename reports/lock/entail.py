@@ -142,6 +142,10 @@ def _class_problems(finding: Finding, claims: Claims) -> Iterator[Problem]:
     for density in [*claims.densities, *claims.largest_densities]:
         if density != measured:
             yield Problem(fault=Fault.WRONG_CLASS, words=f"{density.meaning.lower()}, measured: {words}")
+    for name, value in claims.seen:
+        if finding.attribute(name) != value:
+            words = f"{value.meaning.lower()} ({name.meaning.lower()}) is not what was seen"
+            yield Problem(fault=Fault.WRONG_CLASS, words=words)
     if claims.density_unknown and measured not in (None, terms.NOT_DETERMINED):
         yield Problem(fault=Fault.WRONG_CLASS, words=f"the attenuation class was determined: {words}")
 

@@ -220,6 +220,7 @@ _LISTS: dict[Kind, str] = {
     Kind.SITE: "sites",
     Kind.LEVEL: "levels",
     Kind.DENSITY: "densities",
+    Kind.SEEN: "seen",
     Kind.TOPIC: "topics",
     Kind.SIZE_WORD: "size_words",
 }

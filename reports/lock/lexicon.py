@@ -45,6 +45,8 @@ class Kind(StrEnum):
     LOBE_UNKNOWN = "lobe_unknown"
     DENSITY_UNKNOWN = "density_unknown"
     UNDETERMINED = "undetermined"
+    SEEN = "seen"
+    """What else was seen of a lesion: its value is (attribute, value)."""
     TOPIC = "topic"
     LARGEST = "largest"
     SIZE_WORD = "size_word"

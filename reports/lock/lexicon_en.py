@@ -152,6 +152,11 @@ QUANTITIES: dict[str, Code | str] = {
     "mean of long and short axis|average of long and short axis|diameter averaged|diameter on average|"
     "averaged diameter|mean of long and short axes|average of long and short axes|"
     "diameter averages": terms.MEAN_DIAMETER,
+    "long axis in three dimensions|three dimensional long axis": terms.LONG_AXIS_3D,
+    "short axis in three dimensions|three dimensional short axis": terms.SHORT_AXIS_3D,
+    "volume doubling time|doubling time": terms.VOLUME_DOUBLING_TIME,
+    "lower limit|lower limit of the doubling time": terms.VOLUME_DOUBLING_TIME_LOW,
+    "upper limit|upper limit of the doubling time": terms.VOLUME_DOUBLING_TIME_HIGH,
     "solid component|solid part|solid portion|solid core|solid component diameter|diameter of the solid component|"
     "diameter of the solid part|solid component measures|solid center|solid portion diameter|solid components|"
     "diameter of its solid component|diameter of its solid part|diameter of the solid portion|solid nucleus|"
@@ -206,9 +211,25 @@ UNITS: dict[str, tuple[Code, str]] = {
     "cubic centimetre|cubic centimetres": (terms.ML, "1"),
     "l|liter|liters|litre|litres": (terms.ML, "1000"),
     "hu|hounsfield units|hounsfield unit|hounsfield": (terms.HU, "1"),
+    "days|day": (terms.DAY, "1"),
     "%|percent|per cent|pct": (terms.PERCENT, "1"),
 }
 """Unit word to (UCUM unit, exact factor)."""
+
+SEEN: dict[str, tuple[Code, Code]] = {
+    "completely calcified|complete calcification|calcified completely": (
+        terms.CALCIFICATION,
+        terms.CALCIFIED_COMPLETELY,
+    ),
+    "central calcification|centrally calcified": (terms.CALCIFICATION, terms.CALCIFIED_CENTRALLY),
+    "ring shaped calcification|ring calcification": (terms.CALCIFICATION, terms.CALCIFIED_RING),
+    "eccentric calcification|eccentrically calcified": (terms.CALCIFICATION, terms.CALCIFIED_ECCENTRICALLY),
+    "calcification of undetermined pattern": (terms.CALCIFICATION, terms.CALCIFIED_OTHERWISE),
+    "contains fat|with fat inside|fat inside": (terms.FAT, terms.CONTAINED),
+    "touches the pleura|in contact with the pleura": (terms.PLEURAL_RELATION, terms.TOUCHING),
+    "touches an airway|in contact with an airway": (terms.AIRWAY_RELATION, terms.TOUCHING),
+}
+"""What else was seen of a lesion: attribute and value."""
 
 REFERENCES: dict[str, str] = {
     "series|se|ser|series number|series no": "series",
@@ -486,6 +507,7 @@ _SMALL = [
 ]
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _VALUED: tuple[tuple[Kind, dict[str, Any]], ...] = (
+    (Kind.SEEN, SEEN),
     (Kind.ENTITY, ENTITIES),
     (Kind.TOPIC, TOPICS),
     (Kind.SIDE, SIDES),

@@ -69,6 +69,11 @@ QUANTITIES: dict[str, Code | str] = {
     "短径|短轴|短轴径|最短径|垂直径|垂直短径|与之垂直径|与之垂直的短径|垂直直径|与之垂直的径线|"
     "与其垂直的短径": terms.SHORT_AXIS,
     "平均直径|平均径|均径|两径平均值|两径均值|直径平均值|平均径线|长短径平均值": terms.MEAN_DIAMETER,
+    "三维长径|三维最长径": terms.LONG_AXIS_3D,
+    "三维短径": terms.SHORT_AXIS_3D,
+    "体积倍增时间|倍增时间": terms.VOLUME_DOUBLING_TIME,
+    "倍增时间下限": terms.VOLUME_DOUBLING_TIME_LOW,
+    "倍增时间上限": terms.VOLUME_DOUBLING_TIME_HIGH,
     "实性成分|实性部分|实性成分直径|实性成分最大径|实性成分长径|实性核心|实性部分直径|"
     "实性成分的直径": terms.SOLID_DIAMETER,
     "体积|容积|总体积|总容积|容量|体积为|病灶总负荷|病灶负荷|合计体积|累计体积": terms.VOLUME,
@@ -95,9 +100,22 @@ UNITS: dict[str, tuple[Code, str]] = {
     "ml|毫升|cc|cm3|立方厘米": (terms.ML, "1"),
     "l|升": (terms.ML, "1000"),
     "hu|亨氏单位|亨斯菲尔德单位": (terms.HU, "1"),
+    "天": (terms.DAY, "1"),
     "%": (terms.PERCENT, "1"),
 }
 """Unit word to (UCUM unit, exact factor)."""
+
+SEEN: dict[str, tuple[Code, Code]] = {
+    "完全钙化|完全性钙化": (terms.CALCIFICATION, terms.CALCIFIED_COMPLETELY),
+    "中央钙化|中心性钙化": (terms.CALCIFICATION, terms.CALCIFIED_CENTRALLY),
+    "环形钙化": (terms.CALCIFICATION, terms.CALCIFIED_RING),
+    "偏心钙化|偏心性钙化": (terms.CALCIFICATION, terms.CALCIFIED_ECCENTRICALLY),
+    "形态未定的钙化|形态未定钙化": (terms.CALCIFICATION, terms.CALCIFIED_OTHERWISE),
+    "内含脂肪|含脂肪": (terms.FAT, terms.CONTAINED),
+    "紧贴胸膜|与胸膜相贴": (terms.PLEURAL_RELATION, terms.TOUCHING),
+    "紧邻支气管壁|与支气管壁相贴": (terms.AIRWAY_RELATION, terms.TOUCHING),
+}
+"""What else was seen of a lesion: attribute and value."""
 
 REFERENCES: dict[str, str] = {
     "序列|序列号|系列|序列编号": "series",
@@ -225,6 +243,7 @@ _FUNCTION: tuple[tuple[Kind, str], ...] = (
     (Kind.LOBE, "肺叶|叶|所在肺叶|具体肺叶|肺叶归属"),
 )
 _VALUED: tuple[tuple[Kind, dict[str, Any]], ...] = (
+    (Kind.SEEN, SEEN),
     (Kind.ENTITY, ENTITIES),
     (Kind.TOPIC, TOPICS),
     (Kind.SIDE, SIDES),

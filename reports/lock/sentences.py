@@ -22,6 +22,7 @@ from tomoscribe.reports.lock.claims import Claims, When
 from tomoscribe.reports.lock.grammar import parse
 from tomoscribe.reports.lock.objection import Fault, Problem
 from tomoscribe.reports.writer.language import language_of
+from tomoscribe.reports.writer.sentences import DOUBLING_TIMES, SEEN_PHRASES
 
 PLACES: dict[StatementKind, tuple[SectionName, ...]] = {
     StatementKind.FINDING: (SectionName.FINDINGS, SectionName.IMPRESSION),
@@ -125,6 +126,10 @@ def _owed(finding: Finding, section: SectionName, parts: Sequence[Claims]) -> li
         owed.append("the side")
     if section in (SectionName.FINDINGS, SectionName.IMPRESSION) and finding.presence is Presence.PRESENT:
         owed += _owed_numbers(finding, section, _stated(finding, parts))
+    if section is SectionName.FINDINGS and finding.presence is Presence.PRESENT:
+        told = {pair for c in parts for pair in c.seen}
+        owed += [value.meaning.lower() for name, value in SEEN_PHRASES if finding.attribute(name) == value
+                 and (name, value) not in told]  # fmt: skip
     return owed
 
 
@@ -149,7 +154,10 @@ def _owed_numbers(finding: Finding, section: SectionName, stated: set[Code]) -> 
     if finding.type in entail.LESIONS:
         sizes = (terms.LONG_AXIS,) if section is SectionName.FINDINGS else (terms.LONG_AXIS, terms.MEAN_DIAMETER)
         measured = [s for s in sizes if finding.measurement(s)]
-        return [] if not measured or stated & set(measured) else ["the size"]
+        owed = [] if not measured or stated & set(measured) else ["the size"]
+        if section is SectionName.FINDINGS:
+            owed += [n.meaning.lower() for n in DOUBLING_TIMES if finding.measurement(n) and n not in stated]
+        return owed
     if section is not SectionName.FINDINGS:
         return []
     wanted = {terms.EMPHYSEMA: terms.LAA_950, terms.WHITE_MATTER_LESIONS: terms.VOLUME}.get(finding.type)

@@ -8,6 +8,7 @@ from tomoscribe.reports.writer.sentences import (
     impression_statements,
     review_statement,
     unassessed_statement,
+    with_supplement,
 )
 from tomoscribe.reports.writer.translation import renewed, translated
 
@@ -24,5 +25,6 @@ __all__ = [
     "review_statement",
     "translated",
     "unassessed_statement",
+    "with_supplement",
     "write_report",
 ]

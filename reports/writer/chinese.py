@@ -47,6 +47,11 @@ QUANTITIES: dict[Code, str] = {
     terms.LAA_950: "低衰减区",
     terms.PERC15: "第15百分位数",
     terms.COUNT: "病灶数",
+    terms.LONG_AXIS_3D: "三维长径",
+    terms.SHORT_AXIS_3D: "三维短径",
+    terms.VOLUME_DOUBLING_TIME: "体积倍增时间",
+    terms.VOLUME_DOUBLING_TIME_LOW: "倍增时间下限",
+    terms.VOLUME_DOUBLING_TIME_HIGH: "倍增时间上限",
 }
 EXAMS = {"ct_chest": "胸部CT", "mr_brain": "颅脑MRI"}
 TOPICS = {
@@ -79,6 +84,7 @@ TEXTS: dict[str, str] = {
     "image_joint": "",
     "item_joint": "、",
     "stop": "。",
+    "sentence_joint": "",
     "in_brackets": "（{parts}）",
     "percent": "（{number}%）",
     # places
@@ -180,7 +186,7 @@ CHINESE = Language(
     beside={Laterality.LEFT: "左侧", Laterality.RIGHT: "右侧", Laterality.MIDLINE: "中线"},
     topics=TOPICS,
     exams=EXAMS,
-    units={"mm3": "mm³"},
+    units={"mm3": "mm³", "days": "天"},
     names_its_site=frozenset({terms.EMPHYSEMA}),
     capitalizes=False,
     note=note_in_chinese,

@@ -39,6 +39,7 @@ TEXTS: dict[str, str] = {
     "image_joint": " ",
     "item_joint": ", ",
     "stop": ".",
+    "sentence_joint": " ",
     "in_brackets": " ({parts})",
     "percent": " ({number} %)",
     # places

@@ -27,6 +27,12 @@ EXACT: dict[str, str] = {
     "only one lung was found": "仅找到一侧肺",
     "the kernels differ": "重建卷积核不同",
     "other slice thickness": "层厚不同",
+    "the two examinations could not be aligned": "两次检查无法配准",
+    "no lungs were found in the earlier examination": "既往检查中未找到肺",
+    "the place lies outside the earlier examination": "该部位不在既往检查的扫描范围内",
+    "no counterpart could be matched with certainty": "无法确切找到对应病灶",
+    "it is too small to be told on the earlier slices": "病灶太小，在既往检查的层厚下无法辨认",
+    "it cannot be read": "无法读取",
     # brain
     "a T1 series is needed": "需要T1序列",
     "a FLAIR series is needed": "需要FLAIR序列",
@@ -70,6 +76,7 @@ EXACT: dict[str, str] = {
 PATTERNS: tuple[tuple[str, str], ...] = (
     (r"size approximate because slices are ([\d.]+) mm thick", "层厚{0} mm，大小为近似值"),
     (r"the slice thickness of ([\d.]+) mm", "层厚{0} mm"),
+    (r"the examination of (\S+) cannot be read and was not compared", "{0}的检查无法读取，未作对比"),
     (r"(\d+) padding pixels outside the field of view set to (-?\d+) HU", "视野外{0}个填充像素已设为{1} HU"),
     (r"(\d+) DICOM files? (?:is|are) damaged and left out", "{0}个DICOM文件损坏，未读入"),
     (r"(\d+) DICOM files? (?:is|are) not readable \(permissions\) and left out", "{0}个DICOM文件无读取权限，未读入"),

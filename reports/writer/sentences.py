@@ -22,6 +22,22 @@ from tomoscribe.reports.writer.language import Language, language_of
 from tomoscribe.reports.writer.words import DIRECTIONS, entity, place, side_word, subject
 
 LESIONS_OF_LUNG = (terms.NODULE, terms.MASS)
+DOUBLING_TIMES = (
+    terms.VOLUME_DOUBLING_TIME,
+    terms.VOLUME_DOUBLING_TIME_LOW,
+    terms.VOLUME_DOUBLING_TIME_HIGH,
+)
+SEEN_PHRASES: dict[tuple[Code, Code], str] = {
+    (terms.CALCIFICATION, terms.CALCIFIED_COMPLETELY): "calcified_completely",
+    (terms.CALCIFICATION, terms.CALCIFIED_CENTRALLY): "calcified_centrally",
+    (terms.CALCIFICATION, terms.CALCIFIED_RING): "calcified_ring",
+    (terms.CALCIFICATION, terms.CALCIFIED_ECCENTRICALLY): "calcified_eccentrically",
+    (terms.CALCIFICATION, terms.CALCIFIED_OTHERWISE): "calcified_otherwise",
+    (terms.FAT, terms.CONTAINED): "fat_inside",
+    (terms.PLEURAL_RELATION, terms.TOUCHING): "touches_pleura",
+    (terms.AIRWAY_RELATION, terms.TOUCHING): "touches_airway",
+}
+"""What else was seen of a lesion, to its phrase."""
 
 
 class Phrasebook:
@@ -45,10 +61,34 @@ class Phrasebook:
 
 def finding_statements(finding: Finding, book: Phrasebook, source: Source = Source.WRITER) -> tuple[Statement, ...]:
     """What FINDINGS says about a present finding: its sentence, then its change if it has a prior."""
-    sentences = [_statement(finding_text(finding, book), StatementKind.FINDING, (finding,), source)]
+    text = with_supplement(finding_text(finding, book), finding, book)
+    sentences = [_statement(text, StatementKind.FINDING, (finding,), source)]
     if finding.change is not None:
         sentences.append(_statement(change_text(finding, book), StatementKind.COMPARISON, (finding,), source))
     return tuple(sentences)
+
+
+def with_supplement(text: str, finding: Finding, book: Phrasebook) -> str:
+    """The text of a finding in FINDINGS with the sentence on what else was seen and measured of it, if anything was.
+
+    It is a sentence of its own so that a decoder's text, which knows none of it, can carry it too.
+    """
+    added = supplement(finding, book)
+    return f"{text}{book.language.text('sentence_joint')}{added}" if added else text
+
+
+def supplement(finding: Finding, book: Phrasebook) -> str:
+    """Axes in three dimensions, calcification, fat, contact with pleura and airways, doubling time; may be empty."""
+    parts = [book.phrase(key) for (name, value), key in SEEN_PHRASES.items() if finding.attribute(name) == value]
+    axes = [finding.measurement(n) for n in (terms.LONG_AXIS_3D, terms.SHORT_AXIS_3D)]
+    if axes[0] is not None and axes[1] is not None:
+        long, short = rounding.prose(axes[0])[0], rounding.prose(axes[1])[0]
+        parts.insert(0, book.phrase("axes_3d", long=long, short=short))
+    times = [finding.measurement(n) for n in DOUBLING_TIMES]
+    if all(t is not None for t in times):
+        days, low, high = (rounding.prose(t)[0] for t in times if t is not None)
+        parts.append(book.phrase("doubling", days=days, low=low, high=high))
+    return _closed(_joined(parts, book), book) if parts else ""
 
 
 def impression_statements(finding: Finding, book: Phrasebook, source: Source = Source.WRITER) -> tuple[Statement, ...]:

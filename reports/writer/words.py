@@ -49,6 +49,11 @@ QUANTITIES: dict[Code, str] = {
     terms.LAA_950: "low attenuation area",
     terms.PERC15: "15th percentile",
     terms.COUNT: "number of lesions",
+    terms.LONG_AXIS_3D: "long axis in three dimensions",
+    terms.SHORT_AXIS_3D: "short axis in three dimensions",
+    terms.VOLUME_DOUBLING_TIME: "volume doubling time",
+    terms.VOLUME_DOUBLING_TIME_LOW: "lower limit of the doubling time",
+    terms.VOLUME_DOUBLING_TIME_HIGH: "upper limit of the doubling time",
 }
 DIRECTIONS: dict[Direction, str] = {Direction.INCREASED: "increased", Direction.DECREASED: "decreased"}
 """Key of the phrase for a direction."""

@@ -18,7 +18,7 @@ from tomoscribe.core import Verdict
 from tomoscribe.core.errors import CancelledError, InputError, RefusedSeriesError, TomoscribeError
 from tomoscribe.core.serial import to_json
 from tomoscribe.core.uids import derive_uid
-from tomoscribe.encoders.dicom import SyntheticIdentity, load_volume, read_headers, scan, write_series
+from tomoscribe.encoders.dicom import SyntheticIdentity, load_volume, read_headers, scan, scan_with_priors, write_series
 from tomoscribe.encoders.dicom.acquisition import mr_sequence
 
 
@@ -208,6 +208,20 @@ def test_priors_are_older_studies_of_the_same_patient(tmp_path, make_volume):
     studies = studies_of(tmp_path, make_volume, *(person(date=d) for d in dates), person("2", "2021-01-01"))
     assert [s.date for s in studies] == ["2024-01-01", "2023-01-01", "2022-01-01", "2021-01-01"]
     assert [[p.date for p in s.priors] for s in studies] == [["2023-01-01", "2022-01-01"], ["2022-01-01"], [], []]
+
+
+def test_priors_from_a_folder_of_their_own(tmp_path, make_volume):
+    for n, who in enumerate((person(), person(date="2022-05-01"), person(date="2023-05-01"))):
+        write_series(make_volume(name=str(n)), tmp_path / ("now" if n == 0 else "before") / str(n), identity=who)
+    (study,) = scan_with_priors(tmp_path / "now", tmp_path / "before")
+    assert [p.date for p in study.priors] == ["2023-05-01", "2022-05-01"]
+
+
+def test_a_prior_of_another_patient_is_blocked(tmp_path, make_volume):
+    write_series(make_volume(), tmp_path / "now", identity=person())
+    write_series(make_volume(name="b"), tmp_path / "before", identity=person("2", "2022-05-01"))
+    with pytest.raises(InputError, match="not of the patient"):
+        scan_with_priors(tmp_path / "now", tmp_path / "before")
 
 
 def test_same_id_of_another_issuer_is_another_patient(tmp_path, make_volume):

@@ -16,6 +16,7 @@ from tomoscribe.core import (
     Direction,
     Finding,
     Measurement,
+    PriorValues,
     Reading,
     Review,
     ReviewState,
@@ -80,6 +81,14 @@ def test_change_review_prior_and_note_come_back(case) -> None:
             prior_uid="1.2.3.4.5",
             review=Review(state=ReviewState.ACCEPTED, reviewer="reader 1", at="2031-05-05T10:00:00", reason="agreed"),
             note="touches the pleura",
+            history=(
+                PriorValues(study_uid="1.9.1", date="2030-05-04", measurements=(), reason="other slice thickness"),
+                PriorValues(
+                    study_uid="1.9.2",
+                    date=None,
+                    measurements=(Measurement(name=terms.VOLUME, value=1.0 / 7.0, unit=terms.MM3),),
+                ),
+            ),
         )
         for f in case.reading.report.findings
     )

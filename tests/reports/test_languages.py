@@ -15,6 +15,7 @@ from tomoscribe.core.serial import NOTICE
 from tomoscribe.findings import heads
 from tomoscribe.findings.brain import measure as brain
 from tomoscribe.findings.brain import plausible
+from tomoscribe.findings.change.compare import REASONS
 from tomoscribe.findings.chest import emphysema
 from tomoscribe.findings.chest import measure as chest
 from tomoscribe.reports import labels
@@ -94,6 +95,7 @@ def _said_by_the_measuring() -> list[str]:
         chest.THICK_NOTE,
         heads.NOTE,
         header.CHILD_NOTE,
+        *REASONS,
         f"not reliable because of {', '.join(against[:-1])} and {against[-1]}",
         "intravenous contrast, reconstruction kernel and depth of inspiration not known",
         THICK_NOTE.format(2.5),
