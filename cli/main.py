@@ -59,10 +59,17 @@ app.command("listen")(listen.listen)
 app.add_typer(config.app, name="config")
 
 
+def _silence_pydicom() -> None:
+    """It logs tracebacks and values of what we refuse in words; its level is no help, it sets that on import."""
+    logger = logging.getLogger("pydicom")
+    logger.propagate = False
+    logger.addHandler(logging.NullHandler())
+
+
 def main() -> None:
     """Entry point. A user's mistake gives one line on stderr and the error's exit code, never a traceback."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # it logs tracebacks and values of what we refuse in words
+    _silence_pydicom()
     try:
         app()
     except TomoscribeError as error:

@@ -342,6 +342,29 @@ def frame_diffusion(n: int, item: Dataset) -> None:
     item.MRDiffusionSequence = [diffusion]
 
 
+def pixels_of(source: int, target: int) -> Callable[[Path], None]:
+    """Puts the pixels of one slice into another."""
+
+    def make(folder: Path) -> None:
+        files = write(folder)
+        kept = pydicom.dcmread(files[source]).PixelData
+        edit_files([files[target]], lambda k, ds: setattr(ds, "PixelData", kept))
+
+    return make
+
+
+def lying(position: str, down: tuple[float, float, float]) -> Callable[[Path], None]:
+    """An axial series of a patient who lies as (0018,5100) says; ``down`` is the direction of a column, LPS."""
+    column = np.array(down, dtype=float)
+    row = np.cross(column, (0.0, 0.0, 1.0))
+
+    def make(folder: Path) -> None:
+        direction = np.stack([np.array([0.0, 0.0, 1.0]), column, row], axis=1)
+        edit_files(write(folder, phantom(direction=direction)), sets(PatientPosition=position))
+
+    return make
+
+
 def values_shifted(offset: int) -> Edit:
     """Says an intercept that is wrong by ``offset``."""
     return lambda k, ds: setattr(ds, "RescaleIntercept", float(ds.RescaleIntercept) + offset)

@@ -21,11 +21,13 @@ from tests.factories import (
     enhanced,
     frame_content,
     frame_diffusion,
+    lying,
     moves,
     overlay,
     pet,
     phantom,
     pixels,
+    pixels_of,
     places,
     removes,
     renamed,
@@ -207,6 +209,41 @@ _row(
 )
 _row("position missing", edited(drops("ImagePositionPatient", 4)), "refuse", r"1 of 10 images have no valid position")
 _row("orientation broken", edited(sets(4, ImageOrientationPatient=[1, 0, 0, 1, 0, 0])), "refuse", r"no valid position")
+_row(
+    "prone, drawn as if supine",
+    edited(sets(PatientPosition="HFP")),
+    "accept",
+    r"the patient lay prone .HFP., the images stand as if not",
+)
+_row(
+    "on the side, drawn as if supine",
+    edited(sets(PatientPosition="FFDL")),
+    "accept",
+    r"the patient lay on the left side .FFDL.",
+)
+_row("prone, drawn so", lying("HFP", (0, -1, 0)), "accept", "")
+_row("on the right side, drawn so", lying("HFDR", (-1, 0, 0)), "accept", "")
+_row("prone in an MR", edited(sets(PatientPosition="HFP"), modality="MR"), "accept", "")
+# whose images they are
+_row(
+    "two patients in one series",
+    edited(lambda k, ds: sets(PatientID="P-2")(k, ds) if k > 4 else None),
+    "refuse",
+    r"images of this series carry 2 different patient IDs",
+)
+_row(
+    "two issuers of one ID",
+    edited(lambda k, ds: sets(IssuerOfPatientID="A" if k > 4 else "B")(k, ds)),
+    "refuse",
+    r"carry 2 different patient IDs",
+)
+_row(
+    "two birth dates",
+    edited(lambda k, ds: sets(PatientBirthDate="19600102" if k > 4 else "19600201")(k, ds)),
+    "refuse",
+    r"contradict each other in the patient's birth date or sex",
+)
+_row("birth date of one slice missing", edited(sets(4, PatientBirthDate="", PatientSex="")), "accept", "")
 # several volumes in one series
 _row(
     "two echoes",
@@ -372,6 +409,42 @@ _row(
     "accept",
     r"each slice was rescaled with its own",
 )
+_row(
+    "intercept of one slice missing",
+    edited(sets(4, RescaleIntercept=0)),
+    "refuse",
+    r"from slice 4 to slice 5 of 10 the values step by 102\d .* rescaled differently",
+)
+_row(
+    "slope of the last slices doubled",
+    edited(lambda k, ds: sets(RescaleSlope=2)(k, ds) if k > 6 else None),
+    "refuse",
+    r"from slice 7 to slice 8 of 10 .* contrast by a factor of 2",
+)
+_row(
+    "one slice rescaled once more than it says",
+    edited(lambda k, ds: pixels(lambda v: v + 1024)(k, ds) if k == 5 else None),
+    "refuse",
+    r"from slice 5 to slice 6 of 10 the values step by 102\d",
+)
+_row(
+    "pixels of one slice lost",
+    edited(lambda k, ds: pixels(lambda v: 0 * v)(k, ds) if k == 5 else None),
+    "refuse",
+    r"slice 6 of 10 holds one value only .-1024.*its pixels were lost",
+)
+_row(
+    "empty slice at the end",
+    edited(lambda k, ds: pixels(lambda v: 0 * v)(k, ds) if k == 9 else None),
+    "accept",
+    r"1 slice at the ends holds one value only",
+)
+_row(
+    "pixels of one slice in the place of the next",
+    pixels_of(4, 5),
+    "accept",
+    r"slices 5 and 6 of 10 hold exactly the same pixels",
+)
 _row("PET", pet("BQML"), "accept", r"each slice was rescaled with its own", unit="bq/ml")
 _row("PET in counts", pet("CNTS"), "accept", r"PET values are in CNTS, not Bq/ml", unit="arbitrary")
 _row("signed pixels", edited(stored_as_signed), "accept", "")
@@ -419,13 +492,13 @@ _row(
     "nothing but soft tissue",
     lambda f: write(f, phantom(np.random.default_rng(1).normal(40, 12, (10, 24, 20)).astype("i2"))),
     "accept",
-    "",
+    r"do not show whether they are Hounsfield units: soft tissue at about 40 alone",
 )
 _row(
     "nothing but air",
     lambda f: write(f, phantom(np.random.default_rng(1).normal(-990, 9, (10, 24, 20)).astype("i2"))),
     "accept",
-    r"do not show whether they are Hounsfield units: no tissue",
+    r"do not show whether they are Hounsfield units: air at about -1000 alone",
 )
 _row("atomic numbers", edited(sets(RescaleType="Z_EFF")), "accept", r"not Hounsfield units but Z_EFF", unit="arbitrary")
 _row("two quantities", edited(sets(4, RescaleType="Z_EFF")), "refuse", r"hold different quantities .HU, Z_EFF.")

@@ -12,6 +12,7 @@ from tomoscribe.core.errors import RefusedSeriesError
 from tomoscribe.encoders.dicom.gate import Part
 from tomoscribe.encoders.dicom.gate.refusal import SEND_AGAIN
 from tomoscribe.encoders.dicom.hounsfield import State, hounsfield_state
+from tomoscribe.encoders.dicom.neighbors import break_in_values, copies_in_line, empty_ends
 from tomoscribe.encoders.dicom.values import AIR_HU
 
 
@@ -33,7 +34,8 @@ def finish(array: NDArray[Any], part: Part) -> Finished:
     """The slices as decoded -> the volume; nothing is copied where nothing is to be done.
 
     Raises:
-        RefusedSeriesError: the values of a CT are not Hounsfield units, or those of an inverted image are inverted.
+        RefusedSeriesError: the values of a CT are not Hounsfield units or break off between slices, or those of an
+            inverted image are inverted.
     """
     notes = list(_value_notes(array, part))
     if part.regrid is None:
@@ -45,26 +47,38 @@ def finish(array: NDArray[Any], part: Part) -> Finished:
 
 
 def _value_notes(array: NDArray[Any], part: Part) -> tuple[str, ...]:
+    where, unit = part.slices[0].series_uid, part.value_unit or ""
     is_inverted = part.slices[0].photometric == "MONOCHROME1"
-    if part.value_unit == "hu":
-        found = hounsfield_state(array, padding=AIR_HU)
-        if found.is_wrong or (is_inverted and found.state is State.UNKNOWN):
-            what = f"the CT values are not Hounsfield units but {found.state}: {found.evidence}"
-            unsure = f"the images are MONOCHROME1, and their values do not show whether they are HU: {found.evidence}"
-            raise RefusedSeriesError(
-                what if found.is_wrong else unsure,
-                where=part.slices[0].series_uid,
-                remedy=f"{SEND_AGAIN}; a converted copy may have been rescaled wrongly",
-            )
-        if found.state is State.UNKNOWN:
-            return (f"the values do not show whether they are Hounsfield units: {found.evidence}",)
+    notes: list[str | None] = []
+    if unit.startswith("hu"):
+        broken = break_in_values(array, [(s.rescale_slope, s.rescale_intercept) for s in part.slices])
+        if broken:
+            raise RefusedSeriesError(broken, where=where, remedy=SEND_AGAIN)
+        notes += [copies_in_line(array), empty_ends(array)]
+    if unit == "hu":
+        notes.append(_hounsfield_note(array, where, is_inverted))
     elif is_inverted and _background_is_bright(array):
         raise RefusedSeriesError(
             "the images are MONOCHROME1 and their values are inverted: the background is brighter than the body",
-            where=part.slices[0].series_uid,
+            where=where,
             remedy=SEND_AGAIN,
         )
-    return ()
+    return tuple(words for words in notes if words)
+
+
+def _hounsfield_note(array: NDArray[Any], where: str, is_inverted: bool) -> str | None:
+    found = hounsfield_state(array, padding=AIR_HU)
+    if found.is_wrong or (is_inverted and found.state is State.UNKNOWN):
+        what = f"the CT values are not Hounsfield units but {found.state}: {found.evidence}"
+        unsure = f"the images are MONOCHROME1, and their values do not show whether they are HU: {found.evidence}"
+        raise RefusedSeriesError(
+            what if found.is_wrong else unsure,
+            where=where,
+            remedy=f"{SEND_AGAIN}; a converted copy may have been rescaled wrongly",
+        )
+    if found.state is State.UNKNOWN:
+        return f"the values do not show whether they are Hounsfield units: {found.evidence}"
+    return None
 
 
 def _background_is_bright(array: NDArray[Any]) -> bool:

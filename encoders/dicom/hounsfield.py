@@ -4,7 +4,8 @@ Air (-1000), fat (about -100) and soft tissue (0 to 80 HU) keep their distances 
 that was never rescaled shows them at 24, 924 and 1064, one rescaled twice at -2024, -1124 and -984. The histogram is
 fitted with these tissues where they belong, and again with each offset (and the factors 1/2 and 2). Another reading
 than HU wins only if it explains the voxels far better and shows two of air, fat and soft tissue; so neither half a
-lung, nor metal, contrast or a phantom is called wrong. Where no tissue is seen, the answer is "cannot tell".
+lung, nor metal, contrast or a phantom is called wrong. HU too are an answer only where two of the tissues are seen: air
+that was never rescaled stands at 24, where soft tissue is. Otherwise the answer is "cannot tell".
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ MAX_BONE_SHARE = 0.12
 """Where nothing is darker than fat, more bone than this could be tissue that was never rescaled."""
 CONTRAST_TOLERANCE_HU = 250.0
 """Without air a smaller offset could be soft tissue beside contrast medium, taken for fat beside soft tissue."""
+DENSE_CONTRAST_HU = 850.0
+"""Without air an offset up to this could be nothing but contrast medium: a crop within a vessel of 500 to 700 HU was
+taken for fat and soft tissue."""
 FAT_AS_AIR_HU = -965.0
 """Without outside air an offset above this puts fat and soft tissue where air within the body and lung are. In the same
 way an offset of 40 to 420 puts air where lung is, and fat where soft tissue is: there all three must be seen,
@@ -123,13 +127,14 @@ def hounsfield_state(array: NDArray[Any], *, padding: float | None = None) -> Ho
     if best is not None and best.gain - as_hu.gain > LIKELIHOOD_GAIN:
         return HounsfieldState(state=_state_of(best), evidence=best.words())
     is_high = as_hu.bone > MAX_BONE_SHARE and np.percentile(samples, 2) > -80
-    if as_hu.shares[1] + as_hu.shares[2] >= MIN_SHARE and not is_high:
-        return HounsfieldState(state=State.HU, evidence=as_hu.words() or "fat and soft tissue")
-    middle = np.percentile(samples, (5, 50, 95))
+    if len(as_hu.seen) > 1 and not is_high:
+        return HounsfieldState(state=State.HU, evidence=as_hu.words())
+    below = "{:.0f}, {:.0f} and {:.0f}".format(*np.percentile(samples, (5, 50, 95)))
+    alone = as_hu.words() if len(as_hu.seen) == 1 else ""
+    what = f"{alone} alone is seen" if alone else "no tissue stands where it is sure to be HU"
     return HounsfieldState(
         state=State.UNKNOWN,
-        evidence=f"no tissue stands where it is sure to be HU (5, 50 and 95 % of the values lie below {middle[0]:.0f}, "
-        f"{middle[1]:.0f} and {middle[2]:.0f})",
+        evidence=f"{what} (5, 50 and 95 % of the values lie below {below})",
     )
 
 
@@ -217,7 +222,7 @@ def _is_credible(reading: _Reading) -> bool:
     if is_stored and not FAT_AS_AIR_HU <= reading.offset <= 0:
         return (min(fat, soft) >= MIN_SHARE and tissue >= 0.4) or (reading.offset > 0 and soft >= 0.6)
     may_be_air_and_lung = FAT_AS_AIR_HU <= reading.offset <= -600.0
-    may_be_contrast = abs(reading.offset) <= CONTRAST_TOLERANCE_HU
+    may_be_contrast = -CONTRAST_TOLERANCE_HU <= reading.offset <= DENSE_CONTRAST_HU
     return min(fat, soft) >= MIN_SHARE and tissue >= 0.6 and not may_be_air_and_lung and not may_be_contrast
 
 

@@ -25,6 +25,7 @@ IMAGE, ANONYMOUS, DAMAGED, NOT_DICOM, ZIP, DIRECTORY = range(1, 7)
 _KIND_OF = {Outcome.NOT_DICOM: NOT_DICOM, Outcome.ZIP: ZIP, Outcome.DAMAGED: DAMAGED}
 _NO_GROUP = bytes(8)
 _IMAGE_MODALITIES = ("CT", "MR")
+_INCOMPLETE = "its header is incomplete: cut short, or without SOP class, UIDs or pixel description"
 
 
 @dataclass
@@ -181,7 +182,7 @@ class Survey:
         elif known.kind == ZIP:
             self._zips.append(path)
         elif known.kind == DAMAGED:
-            self._leave_out(path, "damaged", why or "its header ends or breaks off too early")
+            self._leave_out(path, "damaged", why or _INCOMPLETE)
         elif known.kind == ANONYMOUS:
             self._leave_out(path, "anonymous", "it has no study, series or instance UID")
 
@@ -220,9 +221,12 @@ def _slices(found: GuardedHeader) -> tuple[SliceHeader, ...]:
 
 
 def _cut_short(header: SliceHeader) -> bool:
-    """Whether a CT or MR image ends before its pixel description: a header cut in the middle."""
+    """Whether a header was cut in the middle: a CT or MR image before its pixel description, all else before its UIDs.
+
+    An image that has the one but not the other was stripped of its UIDs, not cut.
+    """
     if header.sop_class_uid == "":
         return True
-    if not header.study_uid and not header.series_uid and not header.instance_uid:
-        return True
-    return header.modality in _IMAGE_MODALITIES and (header.rows is None or header.bits_stored is None)
+    if header.modality in _IMAGE_MODALITIES:
+        return header.rows is None or header.bits_stored is None
+    return not header.study_uid and not header.series_uid and not header.instance_uid

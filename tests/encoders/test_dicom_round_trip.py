@@ -92,12 +92,17 @@ def test_rescale_is_the_callers(tmp_path, make_volume, identity):
 def test_each_slice_has_its_own_rescale(series_folder, edit):
     before = load_volume(*only_series(series_folder))
     edit(series_folder / "0003.dcm", lambda ds: setattr(ds, "RescaleIntercept", -1000))
-    edit(series_folder / "0004.dcm", lambda ds: setattr(ds, "RescaleSlope", 2))
+    edit(series_folder / "0004.dcm", halve_values_and_double_slope)
     after = load_volume(*only_series(series_folder))
     np.testing.assert_array_equal(after.array[2], before.array[2] + 24)
-    np.testing.assert_array_equal(after.array[3], before.array[3] * 2 + 1024)
+    np.testing.assert_array_equal(after.array[3], (before.array[3] + 1024) // 2 * 2 - 1024)
     np.testing.assert_array_equal(after.array[[0, 1, 4, 5]], before.array[[0, 1, 4, 5]])
     assert any("own" in note for note in after.notes)
+
+
+def halve_values_and_double_slope(ds):
+    ds.RescaleSlope = 2
+    ds.set_pixel_data(ds.pixel_array // 2, "MONOCHROME2", 12, generate_instance_uid=False)
 
 
 def test_values_beyond_int16_become_float32(tmp_path, make_volume, identity):
@@ -125,8 +130,13 @@ def test_padding_becomes_air(series_folder, edit):
 
 
 def test_padding_value_that_is_tissue_is_left_alone(series_folder, edit):
-    edit(series_folder / "0001.dcm", lambda ds: ds.add_new("PixelPaddingValue", "US", 34))
-    edit(series_folder / "0001.dcm", lambda ds: setattr(ds, "RescaleIntercept", 0))
+    def pad(ds):
+        pixels = ds.pixel_array.copy()
+        pixels[1, 0] = 1058
+        ds.set_pixel_data(pixels, "MONOCHROME2", 12, generate_instance_uid=False)
+        ds.add_new("PixelPaddingValue", "US", 1058)
+
+    edit(series_folder / "0001.dcm", pad)
     loaded = load_volume(*only_series(series_folder))
     assert loaded.array[0, 1, 0] == 34
     assert any("tissue" in note for note in loaded.notes)

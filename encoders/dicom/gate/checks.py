@@ -61,6 +61,23 @@ def judge(slices: Slices) -> Refusal | None:
     return None
 
 
+def one_patient(slices: Slices) -> Refusal | None:
+    """All objects of a series must be of one patient; what a header does not say contradicts nothing."""
+    named = [{marks for marks in column if marks} for column in zip(*(s.patient for s in slices), strict=True)]
+    identity, issuer, birth, sex = map(len, named)
+    if max(identity, issuer) > 1:
+        return Refusal(
+            reason=f"the images of this series carry {max(identity, issuer)} different patient IDs",
+            remedy="find out whose images they are, and export each patient's alone",
+        )
+    if max(birth, sex) > 1:
+        return Refusal(
+            reason="the images of this series contradict each other in the patient's birth date or sex",
+            remedy="find out whose images they are, and have the headers corrected",
+        )
+    return None
+
+
 def _one_kind(slices: Slices) -> Refusal | None:
     kinds = Counter((s.modality, s.sop_class_uid) for s in slices)
     if len(kinds) > 1:

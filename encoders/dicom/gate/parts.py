@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tomoscribe.core import Geometry
-from tomoscribe.encoders.dicom.gate.checks import judge
+from tomoscribe.encoders.dicom.gate.checks import judge, one_patient
 from tomoscribe.encoders.dicom.gate.duplicates import without_repeats
 from tomoscribe.encoders.dicom.gate.grid import geometry_of, sort_by_position
 from tomoscribe.encoders.dicom.gate.refusal import Refusal, Slices
@@ -45,6 +45,9 @@ def parts_of(slices: Slices) -> tuple[Part, ...]:
 
     A series with one volume beside localizers, captures or reports keeps that volume without a name, with a note.
     """
+    mixed = one_patient(slices)
+    if mixed is not None:
+        return (_refused(None, sort_by_position(slices), mixed),)
     pictures = [s for s in slices if kind_of(s) is not None]
     kept, num_repeats = without_repeats([s for s in slices if kind_of(s) is None])
     groups = [(name, sort_by_position(group)) for name, group in split([*kept, *pictures])]
@@ -73,7 +76,7 @@ def judge_part(name: str | None, slices: Slices, names: Sequence[str] = ()) -> P
     ordered = sort_by_position(slices)
     refusal = judge(ordered)
     if refusal is not None:
-        return Part(name=name, slices=ordered, refusal=refusal, notes=(), value_unit=None, geometry=None, regrid=None)
+        return _refused(name, ordered, refusal)
     regrid, meaning = regrid_of(ordered), meaning_of(ordered)
     others = [n for n in names if n != (name or "")]
     notes = ((_beside(name, others),) if others else ()) + ((meaning.note,) if meaning.note else ())
@@ -86,6 +89,10 @@ def judge_part(name: str | None, slices: Slices, names: Sequence[str] = ()) -> P
         geometry=regrid.geometry if regrid else geometry_of(ordered),
         regrid=regrid,
     )
+
+
+def _refused(name: str | None, ordered: tuple[SliceHeader, ...], refusal: Refusal) -> Part:
+    return Part(name=name, slices=ordered, refusal=refusal, notes=(), value_unit=None, geometry=None, regrid=None)
 
 
 def _beside(name: str | None, others: list[str]) -> str:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from tomoscribe.encoders.dicom.gate.grid import along_normal
+from tomoscribe.encoders.dicom.gate.grid import along_normal, axes
 from tomoscribe.encoders.dicom.gate.refusal import Slices
 from tomoscribe.encoders.dicom.gate.regrid import is_sheared
 from tomoscribe.encoders.dicom.headers import SliceHeader
 
+_DOWN = {"S": (0, 1, 0), "P": (0, -1, 0), "DR": (-1, 0, 0), "DL": (1, 0, 0)}
+"""Where the table is, LPS, by the end of (0018,5100)."""
+_POSITIONS = {"S": "supine", "P": "prone", "R": "on the right side", "L": "on the left side"}
+_AXIAL, _UPRIGHT = 0.8, 0.7
+"""Cosines: of the normal and the body's axis from which a slice counts as axial, and of a column and the way down."""
 UNSEEN_SHARE = 1.5
 """From this multiple of the slice thickness on, a step leaves tissue between the slices unseen that matters."""
 
@@ -16,7 +21,7 @@ UNSEEN_SHARE = 1.5
 def remarks_of(ordered: Slices, *, is_whole: bool) -> tuple[str, ...]:
     """Remarks on coverage, thickness, tilt and photometric interpretation; of a whole series or of one part of it."""
     ends = coverage_note(ordered) if is_whole else None
-    found = (_unseen(ordered), _thickness(ordered), _tilt(ordered), _inverted(ordered[0]), ends)
+    found = (_unseen(ordered), _thickness(ordered), _tilt(ordered), _lying(ordered[0]), _inverted(ordered[0]), ends)
     return tuple(words for words in found if words)
 
 
@@ -75,6 +80,23 @@ def _tilt(ordered: Slices) -> str | None:
     if stated > 0.5 and not is_sheared(ordered):
         return f"the header states a gantry tilt of {stated:.1f} degrees; the planes lean, but are not sheared"
     return None
+
+
+def _lying(header: SliceHeader) -> str | None:
+    """Whether an axial CT stands otherwise than the patient is said to lie: scanners draw the table at the bottom.
+
+    It may only have been turned for display, so it is no reason to refuse; but a wrong entry at the console mirrors the
+    patient, and only the person who reads can tell.
+    """
+    _, column, normal = axes(header)
+    words = (header.patient_position or "").strip().upper()
+    down = next((direction for end, direction in _DOWN.items() if words.endswith(end)), None)
+    if header.modality != "CT" or down is None or abs(normal[2]) < _AXIAL or np.dot(column, down) > _UPRIGHT:
+        return None
+    return (
+        f"the header says the patient lay {_POSITIONS[words[-1]]} ({words}), the images stand as if not: "
+        "check front, back and sides against the anatomy"
+    )
 
 
 def _inverted(header: SliceHeader) -> str | None:
