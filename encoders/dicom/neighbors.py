@@ -43,7 +43,7 @@ def break_in_values(array: NDArray[Any], rescaling: Sequence[Hashable]) -> str |
         alike = np.einsum("ks,ks->k", scatter[1:], scatter[:-1]) / (values.shape[1] * spread[1:] * spread[:-1])
         ratio = spread[1:] / spread[:-1]
     step = np.diff(mean)
-    for k in np.flatnonzero(np.nan_to_num(alike) > ALIKE):
+    for k in np.flatnonzero(np.nan_to_num(alike) > ALIKE).tolist():
         if _breaks(float(step[k]), float(ratio[k]), states_other=rescaling[k] != rescaling[k + 1]):
             return (
                 f"from slice {k + 1} to slice {k + 2} of {len(array)} the values step by {step[k]:.0f} and their "
