@@ -21,6 +21,7 @@ from tomoscribe.fusion.config import FusionConfig
 from tomoscribe.fusion.model import FusionModel
 from tomoscribe.fusion.report_model import NAME
 from tomoscribe.fusion.tokenizer import FOLDER, load_tokenizer, train_tokenizer
+from tomoscribe.training.lora import add_lora, merge_lora
 from tomoscribe.training.recipe import Places
 from tomoscribe.training.report_data import TextBatches
 from tomoscribe.training.report_images import token_sources
@@ -77,6 +78,8 @@ def train_report(recipe: ReportRecipe, places: Places, *, resume: bool) -> Path:
         start_from_shipped(module.model)
     elif recipe.start and not resumed:
         _start_language(module, _state(places.runs / recipe.start / "last.ckpt"))
+    if recipe.lora is not None:
+        add_lora(module.model, recipe.lora)
     steps = Steps(recipe, tokenizer, places, first)
     if recipe.stage == "image" and not resumed and not shipped:
         steps.images.fit_inputs(module.model)
@@ -123,10 +126,13 @@ def _state(path: Path) -> dict[str, Any]:
 
 
 def load_module(recipe: ReportRecipe, places: Places) -> ReportModule:
-    """The module of the run's last checkpoint, ready for inference."""
+    """The module of the run's last checkpoint, its adapters merged, ready for inference."""
     config = FusionConfig(vocab_size=len(load_tokenizer()), sources=token_sources(), **recipe.model)
     module = ReportModule(recipe, config)
+    handle = add_lora(module.model, recipe.lora) if recipe.lora is not None else None
     module.load_state_dict(_state(places.runs / recipe.name / "last.ckpt"))
+    if handle is not None:
+        merge_lora(handle)
     return module.eval()
 
 

@@ -75,9 +75,10 @@ class ReportModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         recipe = self.recipe
-        matrices = [p for p in self.parameters() if p.ndim >= 2]
-        vectors = [p for p in self.parameters() if p.ndim == 1]
-        gates = [p for p in self.parameters() if p.ndim == 0]
+        learning = [p for p in self.parameters() if p.requires_grad]
+        matrices = [p for p in learning if p.ndim >= 2]
+        vectors = [p for p in learning if p.ndim == 1]
+        gates = [p for p in learning if p.ndim == 0]
         groups = [
             {"params": matrices, "weight_decay": 0.02},
             {"params": vectors, "weight_decay": 0.0},

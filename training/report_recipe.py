@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tomoscribe.core.errors import ConfigError
+from tomoscribe.training.lora import LoraPlan
 from tomoscribe.training.recipe import HELD_OUT_FIRST, RECIPES
 
 SHIPPED = "shipped"
@@ -45,6 +46,7 @@ class ReportRecipe:
         probe_steps: first steps of the image stage in which only the resampler learns, through the probe.
         studies: phantom seeds of the image stage.
         balance_rate: step of the routers' correction bias.
+        lora: low-rank adapters in place of the decoder's own weights, which stay; merged into them at the finish.
     """
 
     stage: str
@@ -63,6 +65,7 @@ class ReportRecipe:
     probe_steps: int = 0
     balance_rate: float = 0.002
     studies: tuple[TokenSeeds, ...] = ()
+    lora: LoraPlan | None = None
 
     def __post_init__(self) -> None:
         if self.stage not in ("text", "image"):
@@ -98,6 +101,7 @@ def load_report_recipe(path: Path | str) -> ReportRecipe:
     try:
         data["model"] = {k: _tuples(v) for k, v in data.get("model", {}).items()}
         data["studies"] = tuple(TokenSeeds(**row) for row in data.get("studies", ()))
+        data["lora"] = LoraPlan(**data["lora"]) if data.get("lora") is not None else None
         return ReportRecipe(**{"name": path.stem, **data})
     except TypeError as error:
         raise ConfigError(f"the recipe is not complete: {error}", where=path.name) from error

@@ -11,7 +11,7 @@ from tomoscribe.fusion.config import FusionConfig
 from tomoscribe.training.report_recipe import load_report_recipe
 
 
-@pytest.mark.parametrize("name", ["report_text", "report_questions", "report_image", "report_refresh"])
+@pytest.mark.parametrize("name", ["report_text", "report_questions", "report_image", "report_refresh", "report_lora"])
 def test_the_shipped_recipes_load_and_fit_the_model(name: str) -> None:
     recipe = load_report_recipe(name)
     config = FusionConfig(vocab_size=100, **recipe.model)
@@ -31,6 +31,8 @@ def _written(folder: Path, text: str) -> Path:
     [
         ("kind: report\nstage: text\nsteps: 3\nseed: 1\nspeed: 9\n", "speed"),
         ("kind: tower\n", "kind report"),
+        ("kind: report\nstage: text\nsteps: 3\nseed: 1\nlora: {rank: 0}\n", "a rank and an alpha"),
+        ("kind: report\nstage: text\nsteps: 3\nseed: 1\nlora: {depth: 2}\n", "not complete"),
         ("kind: report\nstage: text\nseed: 1\n", "not complete"),
         ("kind: report\nstage: sound\nsteps: 3\nseed: 1\n", "stage text or image"),
         ("kind: report\nstage: image\nsteps: 3\nseed: 1\n", "needs studies"),
