@@ -2,41 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QBrush, QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
-from tomoscribe.core import Finding, Laterality, Measurement, Presence, ReviewState, terms
+from tomoscribe.core import Direction, Finding, Laterality, Measurement, Presence, ReviewState, terms
+from tomoscribe.findings import rounding
 from tomoscribe.findings.rounding import UNIT_WORDS
-from tomoscribe.reports.writer.words import DENSITIES, ENTITIES, QUANTITIES, SITES, capitalized
+from tomoscribe.plugin import words as words_of_interface
+from tomoscribe.plugin.words import language, tr
+from tomoscribe.reports.writer.language import language_of
+from tomoscribe.reports.writer.words import QUANTITIES, capitalized
 
-COLUMNS = ("Finding", "Side", "Measured", "Status", "Image")
+COLUMNS = ("Finding", "Side", "Size", "Prob.", "Change", "Class", "Review")
 _DASH = "–"
+_DOUBT = "? "
+"""Before what stands on the review list, below the reporting threshold."""
 _MAX_LETTERS = 20
 _SHORT = {terms.LAA_950: "LAA-950", terms.PERC15: "Perc15", terms.COUNT: "lesions", terms.MEAN_DIAMETER: "mean"}
-_STATUS = {Presence.PRESENT: "present", Presence.ABSENT: "absent", Presence.NOT_ASSESSED: "not assessed"}
-_SIDES = {Laterality.BILATERAL: "both"}
+_ARROWS = {Direction.INCREASED: "▲", Direction.DECREASED: "▼", Direction.STABLE: "=", Direction.NEW: "new"}
 _ROLE_UID = Qt.ItemDataRole.UserRole
+_REVIEW_COLUMN = COLUMNS.index("Review")
+_REVIEW_COLORS = {
+    ReviewState.UNREVIEWED: "#ffc457",
+    ReviewState.ACCEPTED: "#58c98a",
+    ReviewState.EDITED: "#58c98a",
+    ReviewState.REJECTED: "#9aa3ad",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of the table, in words."""
+    """One line of the table, in words of the user interface's language.
+
+    Args:
+        review: the review state, None where there is nothing to review.
+    """
 
     tracking_uid: str
     what: str
     side: str
-    measured: str
-    status: str
-    image: str
+    size: str
+    probability: str
+    change: str
+    guideline: str
+    state: str
     details: str
+    review: ReviewState | None
 
     @property
     def cells(self) -> tuple[str, ...]:
-        return self.what, self.side, self.measured, self.status, self.image
+        return self.what, self.side, self.size, self.probability, self.change, self.guideline, self.state
 
 
 def rows_of(findings: Sequence[Finding]) -> tuple[Row, ...]:
@@ -46,16 +65,65 @@ def rows_of(findings: Sequence[Finding]) -> tuple[Row, ...]:
 
 
 def _row(finding: Finding) -> Row:
-    image = finding.evidence[0] if finding.evidence else None
+    reviewed = is_reviewable(finding)
     return Row(
         tracking_uid=finding.tracking_uid,
-        what=_what(finding),
-        side=_SIDES.get(finding.laterality, finding.laterality.value) if finding.laterality else _DASH,
-        measured=measured(finding),
-        status=_status(finding),
-        image=f"{image.series_number or _DASH} / {image.instance_number or _DASH}" if image else _DASH,
-        details=_details(finding),
+        what=f"{_DOUBT}{_what(finding)}" if finding.presence is Presence.UNCERTAIN else _what(finding),
+        side=side_words(finding) or _DASH,
+        size=measured(finding),
+        probability=_DASH if finding.probability is None else f"{finding.probability:.2f}",
+        change=change_words(finding),
+        guideline=guideline_class(finding),
+        state=_state(finding),
+        details=details_of(finding),
+        review=finding.review.state if reviewed else None,
     )
+
+
+def named(finding: Finding) -> str:
+    """A finding in a few words: side, what, size."""
+    side = side_words(finding)
+    return ", ".join(w for w in (_what(finding), side, measured(finding)) if w and w != _DASH)
+
+
+def side_words(finding: Finding) -> str:
+    """The side in a word, nothing where there is none."""
+    if finding.laterality is None:
+        return ""
+    return tr("both" if finding.laterality is Laterality.BILATERAL else finding.laterality.value)
+
+
+def is_reviewable(finding: Finding) -> bool:
+    """Whether a person has to look at it before the report is signed."""
+    return finding.presence in (Presence.PRESENT, Presence.UNCERTAIN)
+
+
+def change_words(finding: Finding) -> str:
+    """The change at a glance: an arrow and the percentage, or that it cannot be compared."""
+    if finding.change is None:
+        return _DASH
+    if finding.change.direction is Direction.NOT_COMPARABLE:
+        return tr("not comparable")
+    percent = rounding.change_percent(finding)
+    arrow = tr(_ARROWS[finding.change.direction])
+    return arrow if percent is None else f"{arrow} {percent:+.0f} %"
+
+
+def guideline_class(finding: Finding) -> str:
+    """The guideline class that the finding carries as an attribute; a dash where none was assigned."""
+    classes = [a.value.meaning for a in finding.attributes if any(g in a.name.meaning for g in _GUIDELINES)]
+    return ", ".join(classes) or _DASH
+
+
+_GUIDELINES = ("Lung-RADS", "Fleischner", "guideline", "Guideline")
+
+
+def _state(finding: Finding) -> str:
+    if finding.presence is Presence.NOT_ASSESSED:
+        return tr("not assessed")
+    if finding.presence is Presence.ABSENT:
+        return tr("absent")
+    return tr(finding.review.state.value)
 
 
 def _group(finding: Finding) -> int:
@@ -67,21 +135,18 @@ def _group(finding: Finding) -> int:
 
 
 def _what(finding: Finding) -> str:
+    """Named in the words of the report's writer."""
+    words = language_of(language())
+    site = words.sites.get(finding.site, finding.site.meaning.lower())
     if finding.type == terms.ORGAN_MEASUREMENT:
-        return f"{capitalized(SITES.get(finding.site, finding.site.meaning.lower()))} volume"
-    density = DENSITIES.get(finding.attribute(terms.ATTENUATION_CLASS) or finding.type)
-    noun = ENTITIES.get(finding.type, finding.type.meaning.lower())
+        return tr("{site} volume", site=words.started(site))
+    density = words.densities.get(finding.attribute(terms.ATTENUATION_CLASS) or finding.type, "")
+    noun = words.entities.get(finding.type, finding.type.meaning.lower())
     lobe = finding.attribute(terms.LOBE)
-    place = f", {SITES[lobe]}" if lobe in SITES else ""
-    return capitalized(f"{density} {noun}{place}" if density else f"{noun}{place}")
-
-
-def _status(finding: Finding) -> str:
-    if finding.review.state is ReviewState.REJECTED:
-        return "rejected"
-    if finding.presence is Presence.UNCERTAIN:
-        return "review" if finding.probability is None else f"review {finding.probability:.2f}"
-    return _STATUS[finding.presence]
+    place = words.sites.get(lobe, "") if lobe is not None else ""
+    joint = "" if language() == "zh" else " "
+    named = words.started(joint.join(w for w in (density, noun) if w))
+    return f"{named}, {place}" if place else named
 
 
 def measured(finding: Finding) -> str:
@@ -110,16 +175,32 @@ def _plain(measurement: Measurement) -> str:
     return f"{measurement.value:.0f}" if abs(measurement.value) >= 1000 else f"{measurement.value:.1f}"
 
 
-def _details(finding: Finding) -> str:
-    lines = [finding.type.meaning]
+def details_of(finding: Finding) -> str:
+    lines = [_what(finding), evidence_words(finding)]
     for m in finding.measurements:
         name = capitalized(QUANTITIES.get(m.name, m.name.meaning))
         lines.append(f"{name}: {_plain(m)} {UNIT_WORDS.get(m.unit, '')} ({m.method})")
     if finding.probability is not None:
-        lines.append(f"Probability: {finding.probability:.2f}")
+        lines.append(f"{tr('Probability')}: {finding.probability:.2f}")
+    if finding.presence is Presence.UNCERTAIN:
+        lines.append(tr("On the review list: below the reporting threshold"))
+    if finding.change is not None and finding.change.reason:
+        lines.append(f"{tr('not comparable')}: {finding.change.reason}")
     if finding.note:
         lines.append(finding.note)
-    return "\n".join(lines)
+    if finding.review.reviewer:
+        reason = f": {finding.review.reason}" if finding.review.reason else ""
+        lines.append(f"{tr(finding.review.state.value)}, {finding.review.reviewer}, {finding.review.at}{reason}")
+    return "\n".join(line for line in lines if line)
+
+
+def evidence_words(finding: Finding) -> str:
+    """Where it is seen best: series and image."""
+    if not finding.evidence:
+        return ""
+    image = finding.evidence[0]
+    series, number = image.series_number or _DASH, image.instance_number or _DASH
+    return tr("series {series}, image {image}", series=series, image=number)
 
 
 class FindingsTable(QTableWidget):
@@ -129,7 +210,8 @@ class FindingsTable(QTableWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, len(COLUMNS), parent)
-        self.setHorizontalHeaderLabels(list(COLUMNS))
+        self._say_header()
+        words_of_interface.on_switch(self._say_header)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -140,6 +222,7 @@ class FindingsTable(QTableWidget):
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setMinimumSectionSize(30)
         header.setHighlightSections(False)
         self.itemSelectionChanged.connect(self._tell)
         self.cellClicked.connect(self._tell)
@@ -157,6 +240,19 @@ class FindingsTable(QTableWidget):
         self.clearSelection()
         self.setCurrentCell(-1, -1)
         self.blockSignals(False)
+
+    @property
+    def selected(self) -> str | None:
+        """Tracking UID of the selected row, None without one."""
+        rows = self.selectionModel().selectedRows()
+        return self.uid_of_row(rows[0].row()) if rows else None
+
+    def neighbor(self, step: int, wanted: Callable[[str], bool] = lambda uid: True) -> str | None:
+        """Tracking UID of the next row up or down, from the selected one on and round the end, that is wanted."""
+        count = self.rowCount()
+        start = next((n for n in range(count) if self.uid_of_row(n) == self.selected), -1 if step > 0 else 0)
+        places = [(start + step * n) % count for n in range(1, count + 1)] if count else []
+        return next((uid for n in places if wanted(uid := self.uid_of_row(n))), None)
 
     def select(self, tracking_uid: str) -> None:
         """Marks the row of a finding without telling ``chosen``."""
@@ -178,9 +274,19 @@ class FindingsTable(QTableWidget):
             item = QTableWidgetItem(text)
             item.setToolTip(row.details)
             item.setData(_ROLE_UID, row.tracking_uid)
-            if column == 0 and color is not None:
+            if row.review is ReviewState.REJECTED:
+                font = item.font()
+                font.setStrikeOut(True)
+                item.setFont(font)
+                item.setForeground(QBrush(QColor(_REVIEW_COLORS[row.review])))
+            elif column == 0 and color is not None:
                 item.setForeground(QBrush(QColor(color)))
+            elif column == _REVIEW_COLUMN and row.review is not None:
+                item.setForeground(QBrush(QColor(_REVIEW_COLORS[row.review])))
             self.setItem(number, column, item)
+
+    def _say_header(self) -> None:
+        self.setHorizontalHeaderLabels([tr(c) for c in COLUMNS])
 
     def _tell(self, *_: int) -> None:
         chosen = self.selectionModel().selectedRows()

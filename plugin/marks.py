@@ -50,3 +50,11 @@ class Marks:
         for layer, _ in our_layers(self._viewer, *_KINDS):
             self._viewer.layers.remove(layer)
         self._hidden, self._flat = [], []
+
+    def remove_findings(self) -> None:
+        """Takes away the marks of findings; those of organs stay."""
+        for layer, known in our_layers(self._viewer, *_KINDS):
+            if known["kind"] in ("calipers", "marker") or known.get("label_map") == "findings":
+                self._viewer.layers.remove(layer)
+                self._hidden = [one for one in self._hidden if one is not layer]
+                self._flat = [one for one in self._flat if one is not layer]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 from qtpy.QtCore import QObject, Qt, Signal
 
-from tomoscribe.core import Reading, Series, Study, Volume
+from tomoscribe.core import LabelMap, Reading, Report, ReviewState, Series, Study, Volume
 from tomoscribe.core.errors import CancelledError, InputError, RefusedSeriesError, TomoscribeError
 from tomoscribe.findings.measured import Progress
 from tomoscribe.findings.surfaces import Mesh, surface
@@ -26,6 +27,7 @@ from tomoscribe.plugin.layers import (
 
 if TYPE_CHECKING:
     from tomoscribe.reports.plan import Plan
+    from tomoscribe.reports.questions import GroundedAnswer
 
 MAX_VOXELS = 500_000_000
 """Voxels of all series of a study together that are opened; further series are named and left out."""
@@ -39,6 +41,8 @@ class Reader(Protocol):
     def read(self, study: Study, progress: Progress | None = None) -> Reading: ...
 
     def volumes(self, study: Study) -> dict[str, Volume]: ...
+
+    def ask(self, reading: Reading, question: str) -> GroundedAnswer: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +60,17 @@ class Opened:
 
 @dataclass(frozen=True, kw_only=True)
 class Read:
-    """A reading with all its layers: images that were read, masks, calipers, surfaces."""
+    """A reading with all its layers: images that were read, masks, calipers, surfaces.
+
+    Args:
+        first: the report as it was drafted, where the reading was edited since.
+    """
 
     reading: Reading
     volumes: dict[str, Volume]
     images: tuple[LayerData, ...]
     marks: tuple[LayerData, ...]
+    first: Report | None = None
 
 
 class Job(QObject):
@@ -163,15 +172,48 @@ def read_study(reader: Reader, study: Study, progress: Progress) -> Read:
 
     told("preparing", 0.0)
     reading = reader.read(study, progress=told)
-    volumes = reader.volumes(study)
+    return show_reading(reading, reader.volumes(study), _part(progress, 0.85, 1.0))
+
+
+def show_reading(
+    reading: Reading, volumes: Mapping[str, Volume], progress: Progress, first: Report | None = None
+) -> Read:
+    """Everything that is shown of a reading that was made here or elsewhere."""
+    study = reading.study
     images = [image_layer(v, study, visible=n == 0) for n, v in enumerate(volumes.values())]
-    marks = _surfaces(reading, study, _part(progress, 0.85, 1.0))
+    marks = _surfaces(reading, study, progress)
     ordered = sorted(reading.label_maps, key=lambda m: m.name != "anatomy")
     marks += [labels_layer(label_map, study) for label_map in ordered]
     for volume in volumes.values():
         lines = calipers_layer(_seen_on(reading, volume), volume, study)
         marks += [lines] if lines is not None else []
-    return Read(reading=reading, volumes=volumes, images=tuple(images), marks=tuple(marks))
+    return Read(reading=reading, volumes=dict(volumes), images=tuple(images), marks=tuple(marks), first=first)
+
+
+def finding_marks(reading: Reading, volumes: Mapping[str, Volume], progress: Progress) -> tuple[LayerData, ...]:
+    """Masks, calipers and surfaces of the findings alone, of an edited reading; rejected ones are not drawn."""
+    kept = tuple(f for f in reading.report.findings if f.review.state is not ReviewState.REJECTED)
+    label_map = reading.label_map("findings")
+    marks: list[LayerData] = []
+    if label_map is not None:
+        shown = replace(reading, label_maps=(_without_rejected(label_map, reading),))
+        marks += _surfaces(shown, reading.study, progress)
+        marks += [labels_layer(shown.label_maps[0], reading.study)]
+    for volume in volumes.values():
+        seen = [f for f in _seen_on(reading, volume) if f in kept]
+        lines = calipers_layer(seen, volume, reading.study)
+        marks += [lines] if lines is not None else []
+    return tuple(marks)
+
+
+def _without_rejected(label_map: LabelMap, reading: Reading) -> LabelMap:
+    rejected = {f.tracking_uid for f in reading.report.findings if f.review.state is ReviewState.REJECTED}
+    numbers = [s.number for s in label_map.segments if s.tracking_uid in rejected]
+    if not numbers:
+        return label_map
+    array = label_map.array.copy()
+    array[np.isin(array, numbers)] = 0
+    return replace(label_map, array=array)
 
 
 def _seen_on(reading: Reading, volume: Volume) -> list[Any]:

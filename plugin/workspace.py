@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSize, Qt, QTimer
-from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from tomoscribe.core import Finding, Reading, Study
 from tomoscribe.encoders.conversions import point_from_napari
 from tomoscribe.findings.measured import Progress
-from tomoscribe.plugin import notices, planes
+from tomoscribe.plugin import notices, planes, words
 from tomoscribe.plugin.controls import Banner, RunBar, ViewBar
+from tomoscribe.plugin.editing.bench import Bench
+from tomoscribe.plugin.editing.desk import Desk
+from tomoscribe.plugin.editing.resume import DraftBar
 from tomoscribe.plugin.findings_table import FindingsTable
 from tomoscribe.plugin.graphics import keep_triton_away
 from tomoscribe.plugin.layers import KEY, LayerData, marker_layer, segment_colors, study_of
@@ -23,10 +25,11 @@ from tomoscribe.plugin.marks import Marks
 from tomoscribe.plugin.mpr.linked import Linked
 from tomoscribe.plugin.mpr.stage import Stage
 from tomoscribe.plugin.navigate import Target, go_to, our_layers, target_of
-from tomoscribe.plugin.report_view import LIGHT, Colors, ReportView, plain_text
+from tomoscribe.plugin.reporting.panel import ReportPanel
+from tomoscribe.plugin.reporting.view import LIGHT, Colors
 from tomoscribe.plugin.screen import Screen
 from tomoscribe.plugin.windows import preset, preset_names
-from tomoscribe.plugin.work import Job, Opened, Read, Reader, open_study, read_study
+from tomoscribe.plugin.work import Job, Opened, Read, Reader, open_study, read_study, show_reading
 
 if TYPE_CHECKING:
     import napari
@@ -37,10 +40,10 @@ _MIN_WIDTH = 440
 
 
 def default_reader(device: str) -> Reader:
-    """The reader of the package; torch is imported here, in the working thread."""
+    """The reader of the package, in the language of the panel; torch is imported here, in the working thread."""
     from tomoscribe.reports.reader import StudyReader
 
-    return StudyReader(device=device)
+    return StudyReader(device=device, language=words.language())
 
 
 class Workspace(QWidget):
@@ -57,15 +60,20 @@ class Workspace(QWidget):
         self.prefers_linked = False
         self.viewer = napari_viewer
         self.study: Study | None = None
-        self.reading: Reading | None = None
+        self._reader: Reader | None = None
         self._reader_factory = reader_factory
         self._job: Job | None = None
         self._turns: dict[int, int] = {}
         self.banner, self.run_bar, self.view_bar = Banner(), RunBar(), ViewBar()
-        self.table, self.report = FindingsTable(), ReportView()
+        self.table, self.desk = FindingsTable(), Desk()
+        self.desk.setParent(self)
+        self.bench = Bench(self, napari_viewer, self.desk, self.table)
+        self.panel = ReportPanel(self, napari_viewer, self.bench, self._run)
+        self.report, self.draft_bar = self.panel.view, DraftBar()
         self.marks, self.canvas_text = Marks(napari_viewer), Screen(napari_viewer)
         self.linked = Linked(napari_viewer)
         self.stage = Stage(napari_viewer, self, self.linked)
+        self.bench.follow(self.linked, self.stage)
         self._listeners = Listeners()
         self._lay_out()
         self._connect()
@@ -74,6 +82,11 @@ class Workspace(QWidget):
 
     def sizeHint(self) -> QSize:
         return _SIZE
+
+    @property
+    def reading(self) -> Reading | None:
+        """What is on the desk."""
+        return self.desk.reading
 
     # Reading
 
@@ -98,42 +111,78 @@ class Workspace(QWidget):
             return
 
         def work(progress: Progress) -> Read:
-            progress("loading the models", 0.0)
-            keep_triton_away()
-            return read_study(self._reader_factory(self.device), study, progress)
+            return read_study(self._new_reader(progress), study, progress)
 
-        self._run(work, self._show_reading)
+        self._run(work, lambda result: self._show_reading(result, _outcome(result.reading)))
+
+    def _new_reader(self, progress: Progress) -> Reader:
+        progress(words.tr("loading the models"), 0.0)
+        keep_triton_away()
+        self._reader = self._reader_factory(self.device)
+        return self._reader
+
+    def ask(self, question: str) -> None:
+        """Asks the reader about what is on the desk."""
+        reading = self.reading
+        if reading is None:
+            notices.error(words.tr("read the study first, then ask about it."))
+            return
+
+        def work(progress: Progress) -> Any:
+            reader = self._reader or self._new_reader(progress)
+            progress(words.tr("looking for the answer ..."), 0.5)
+            return reader.ask(reading, question)
+
+        def answered(answer: Any) -> None:
+            findings = [f for f in reading.report.findings if f.tracking_uid in answer.finding_uids]
+            self.panel.questions.show_answer(answer.text, findings)
+
+        if self._run(work, answered, self.panel.questions.clear):
+            self.panel.questions.show_waiting()
 
     def cancel(self) -> None:
         """Asks the running work to stop."""
         if self._job is not None:
             self.run_bar.show_cancelling()
             self._job.cancel()
+        self.desk.cancel()
 
-    def _run(self, work: Callable[[Progress], Any], done: Callable[[Any], None]) -> None:
-        if self._job is not None:
-            notices.error("work is still running. Wait for it or cancel it first.")
-            return
+    def _run(
+        self, work: Callable[[Progress], Any], done: Callable[[Any], None], otherwise: Callable[[], None] | None = None
+    ) -> bool:
+        """Starts work unless other work runs; whether it was started.
+
+        Args:
+            otherwise: called when the work failed or was cancelled.
+        """
+        if self._job is not None or self.desk.is_working:
+            notices.error(words.tr("work is still running. Wait for it or cancel it first."))
+            return False
         job = Job(work)
         self._job = job
         self.destroyed.connect(job.abandon)
         job.progressed.connect(self.run_bar.show_progress)
         job.done.connect(lambda result: self._finish("", lambda: done(result)))
-        job.failed.connect(lambda error: self._finish("Failed", lambda: notices.failure(error)))
-        job.cancelled.connect(lambda: self._finish("Cancelled"))
+        job.failed.connect(lambda error: self._finish("Failed", lambda: notices.failure(error), otherwise))
+        job.cancelled.connect(lambda: self._finish("Cancelled", otherwise))
         self.run_bar.show_running()
         job.start()
+        return True
 
-    def _finish(self, words: str, then: Callable[[], None] | None = None) -> None:
+    def _finish(self, outcome: str, *then: Callable[[], None] | None) -> None:
         self._job = None
-        self.run_bar.show_idle(words, can_read=self.study is not None)
-        if then is not None:
-            then()
+        self.run_bar.show_idle(outcome, can_read=self.study is not None)
+        for call in then:
+            if call is not None:
+                call()
 
     # Showing
 
     def _show_study(self, study: Study) -> None:
+        if self.study is not None and self.study.study_uid != study.study_uid:
+            self._clear_reading()
         self.study = study
+        self.draft_bar.offer(study if self.reading is None else None)
         self.banner.show_study(study)
         self.canvas_text.show_study(study)
         self.linked.show_study(study)
@@ -145,18 +194,60 @@ class Workspace(QWidget):
         if self.prefers_linked:
             self.show_linked()
 
-    def _show_reading(self, result: Read) -> None:
-        reading = result.reading
+    def _show_reading(self, result: Read, outcome: str) -> None:
         self.marks.remove()
         known = {meta["series_uid"] for _, meta in our_layers(self.viewer, "image")}
         self._add(tuple(i for i in result.images if i[1]["metadata"][KEY]["series_uid"] not in known))
         self._add(result.marks)
-        self.reading = reading
         self._turns.clear()
-        self.table.show_findings(reading.report.findings, _mask_colors(reading))
-        self.report.show_report(reading.report)
-        self.run_bar.show_idle(_outcome(reading), can_read=True)
+        self.panel.questions.clear()
+        self.draft_bar.offer(None)
+        self.desk.begin(result.reading, result.volumes, result.first)
+        self._show_desk(None)
+        self.run_bar.show_idle(outcome, can_read=True)
         self.marks.show_dimensions()
+
+    def _show_desk(self, marks: tuple[LayerData, ...] | None) -> None:
+        """Table, report and marks of what is on the desk now.
+
+        Args:
+            marks: of the findings, in the place of those that are shown; None where they stay.
+        """
+        if marks is not None:
+            active = self.viewer.layers.selection.active
+            self.marks.remove_findings()
+            self._add(marks)
+            self.marks.show_dimensions()
+            self.viewer.layers.selection.active = active if active in self.viewer.layers else None
+        reading = self.reading
+        self.bench.show(reading, {} if reading is None else _mask_colors(reading))
+        self.panel.refresh()
+
+    def _show_other(self, reading: Reading, volumes: dict[str, Any], first: Any, outcome: str) -> None:
+        """A reading that was not made here: a draft, or results."""
+        study = self.study
+
+        def work(progress: Progress) -> Read:
+            return show_reading(reading, volumes, progress, first)
+
+        if study is not None:
+            self._run(work, lambda result: self._show_reading(result, outcome))
+
+    def _clear_reading(self) -> None:
+        """Nothing on the desk any more; the draft of what was edited stays on disk."""
+        self.marks.remove()
+        self.desk.end()
+        self.panel.questions.clear()
+        self._show_desk(None)
+
+    def _show_work(self, stage: str, fraction: float) -> None:
+        if self._job is not None:
+            return
+        if stage:
+            self.run_bar.show_running()
+            self.run_bar.show_progress(stage, fraction)
+        else:
+            self.run_bar.show_idle("", can_read=self.study is not None)
 
     def _add(self, layers: tuple[LayerData, ...]) -> None:
         from napari.layers import Layer
@@ -183,9 +274,9 @@ class Workspace(QWidget):
 
     def choose_statement(self, number: int) -> None:
         """Moves the viewer to the finding of a sentence; clicked again, to the next finding it stands on."""
-        if self.reading is None:
+        if self.reading is None or self.report.shown is None:
             return
-        uids = self.reading.report.statements[number].finding_uids
+        uids = self.report.shown.statements[number].finding_uids
         self.report.focus_on([number])
         if not uids:
             notices.status(self.viewer, "This sentence comes from the header; no place in the images belongs to it.")
@@ -259,9 +350,7 @@ class Workspace(QWidget):
 
     def copy_report(self) -> None:
         """The report as plain text on the clipboard."""
-        if self.reading is not None:
-            QGuiApplication.clipboard().setText(plain_text(self.reading.report))
-            notices.status(self.viewer, "Report copied as plain text.")
+        self.panel.copy()
 
     def _offer_windows(self) -> None:
         modalities = [(meta["modality"], meta["preset"]) for layer, meta in our_layers(self.viewer, "image")]
@@ -274,13 +363,13 @@ class Workspace(QWidget):
     def _lay_out(self) -> None:
         self.setMinimumWidth(_MIN_WIDTH)
         splitter = QSplitter(Qt.Orientation.Vertical)
-        splitter.addWidget(self.table)
-        splitter.addWidget(self.report)
+        splitter.addWidget(self.bench.box)
+        splitter.addWidget(self.panel.box)
         splitter.setSizes([260, 440])
         splitter.setChildrenCollapsible(False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
-        for widget in (self.banner, self.run_bar, self.view_bar):
+        for widget in (self.banner, self.draft_bar, self.run_bar, self.view_bar):
             layout.addWidget(widget)
         layout.addWidget(splitter, 1)
 
@@ -296,16 +385,29 @@ class Workspace(QWidget):
         self.view_bar.marks_toggled.connect(self.marks.toggle)
         self.table.chosen.connect(self.choose_finding)
         self.report.chosen.connect(self.choose_statement)
+        self.bench.chosen.connect(self.choose_finding)
+        self.bench.noticed.connect(self.report.focus_on_finding)
+        self.panel.chosen.connect(self.choose_finding)
+        self.panel.asked.connect(self.ask)
+        self.panel.reopened.connect(lambda r, v: self._show_other(r, v, None, words.tr("Results opened")))
+        self.draft_bar.resumed.connect(lambda r, v, first: self._show_other(r, v, first, words.tr("Draft restored")))
+        self.draft_bar.bind(self._run)
+        self.desk.changed.connect(self._show_desk)
+        self.desk.failed.connect(notices.failure)
+        self.desk.worked.connect(self._show_work)
         events = self.viewer.dims.events
         self._listeners.on(events.order, self._on_dims)
         self._listeners.on(events.ndisplay, self._on_dims)
         self._listeners.on(events.point, self.canvas_text.refresh)
+        self._listeners.on(events.point, self.bench.crosshair_moved)
         self._listeners.on(self.viewer.layers.events.inserted, self._on_inserted)
         self._listeners.on(self.viewer.events.theme, self._follow_theme)
         # The panel may be closed before its viewer; then nothing of the viewer calls it any more.
         self.destroyed.connect(self._listeners.let_go)
         self.destroyed.connect(self.stage.let_go)
         self.destroyed.connect(self.linked.scene.let_go)
+        self.destroyed.connect(self.bench.tools.let_go)
+        self.destroyed.connect(self.desk.end)
         self.viewer.bind_key("H", lambda _: self.marks.toggle(), overwrite=True)
         self.viewer.bind_key("C", lambda _: self.copy_report(), overwrite=True)
 

@@ -278,3 +278,14 @@ def free_segment(reading: Reading) -> str:
     while f"added_{number}" in taken:
         number += 1
     return f"added_{number}"
+
+
+def corrected(reading: Reading, edited: Reading, by: Signer, at: str, reason: str) -> Reading:
+    """The signed reading corrected into the edited one.
+
+    Raises:
+        UnsignedError: the report is not signed, a finding is unreviewed, or nothing was changed.
+        LockError: the evidence lock objects.
+    """
+    changed = signing.correct(reading, edited.report, by, at, reason)
+    return replace(changed, label_maps=edited.label_maps)

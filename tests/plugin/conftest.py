@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from tomoscribe.core import (
 from tomoscribe.core.uids import derive_uid
 from tomoscribe.reports.examinations import select
 from tomoscribe.reports.plan import Plan, make_plan
+from tomoscribe.reports.questions import GroundedAnswer
 from tomoscribe.reports.writer import write_report
 
 PROVENANCE = Provenance(version="0.1.0", model="chest-ct/test")
@@ -260,6 +262,9 @@ class StandInReader:
         progress("writing", 0.8)
         return self.case.reading
 
+    def ask(self, reading: Reading, question: str) -> GroundedAnswer:
+        return GroundedAnswer(text="The nodule is on the left.", finding_uids=(uid("nodule"),))
+
     def volumes(self, study: Study) -> dict[str, Volume]:
         return {self.case.volume.series.series_uid: self.case.volume}
 
@@ -278,6 +283,14 @@ def make_case(patient: str = "patient") -> Case:
     report = write_report(study, make_findings(volume), provenance=PROVENANCE)
     reading = Reading(study=study, report=report, label_maps=make_label_maps(volume))
     return Case(volume=volume, study=study, reading=reading)
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Drafts and settings of each test in a folder of its own."""
+    folder = tmp_path_factory.mktemp("state")
+    monkeypatch.setenv("TOMOSCRIBE_STATE", str(folder))
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -11,17 +11,18 @@ from tomoscribe.core import Section, SectionName, Source, Statement, StatementKi
 from tomoscribe.core.serial import NOTICE
 from tomoscribe.plugin.controls import banner_words
 from tomoscribe.plugin.findings_table import rows_of
-from tomoscribe.plugin.report_view import plain_text, report_html
+from tomoscribe.plugin.reporting.view import report_html
+from tomoscribe.reports.export.text import plain_text
 
 
 def test_rows_say_what_where_and_how_large(case: Any) -> None:
     rows = [r.cells for r in rows_of(case.reading.report.findings)]
     assert rows == [
-        ("Solid nodule", "left", "14.2 × 13.0 mm", "present", "4 / 21"),
-        ("Pleural effusion", "right", "–", "review 0.40", "4 / 21"),
-        ("Lung volume", "right", "2310 ml", "present", "–"),
-        ("Lung volume", "left", "2310 ml", "present", "–"),
-        ("Emphysema", "both", "–", "not assessed", "–"),
+        ("Solid nodule", "left", "14.2 × 13.0 mm", "0.91", "–", "–", "unreviewed"),
+        ("? Pleural effusion", "right", "–", "0.40", "–", "–", "unreviewed"),
+        ("Lung volume", "right", "2310 ml", "–", "–", "–", "unreviewed"),
+        ("Lung volume", "left", "2310 ml", "–", "–", "–", "unreviewed"),
+        ("Emphysema", "both", "–", "–", "–", "–", "not assessed"),
     ]
 
 

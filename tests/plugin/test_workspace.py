@@ -99,7 +99,7 @@ def test_reading_fills_layers_table_and_report(read_panel: Any, case: Any) -> No
 def test_reading_again_replaces_the_marks(read_panel: Any, qtbot: Any) -> None:
     before = len(read_panel.viewer.layers)
     first = read_panel.reading
-    read_panel.reading = None
+    read_panel.desk.end()
     read_panel.start_reading()
     qtbot.waitUntil(lambda: read_panel.reading is not None, timeout=TIMEOUT_MS)
     assert read_panel.reading is first
