@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLabel, QProgre
 
 from tomoscribe.core import Study
 from tomoscribe.plugin.planes import Plane
+from tomoscribe.plugin.words import speak
 
 NO_STUDY = "No study open: drag a DICOM folder into the window"
 _STEPS = 1000
@@ -30,7 +31,8 @@ class Banner(QWidget):
         self.study = QLabel(NO_STUDY)
         self.study.setWordWrap(True)
         self.study.setStyleSheet("font-size: 10pt; font-weight: bold;")
-        self.notice = QLabel("Not a medical device. Draft, to be reviewed by a radiologist.")
+        self.notice = QLabel()
+        speak(self.notice, "setText", "Not a medical device. Draft, to be reviewed by a radiologist.")
         self.notice.setWordWrap(True)
         self.notice.setStyleSheet("color: #1d1400; background: #ffc457; padding: 3px 6px; border-radius: 3px;")
         layout = QVBoxLayout(self)
@@ -49,8 +51,9 @@ class RunBar(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.read, self.stop = QPushButton("Read study"), QPushButton("Cancel")
-        self.copy = QPushButton("Copy report (C)")
+        self.read, self.stop, self.copy = QPushButton(), QPushButton(), QPushButton()
+        for button, words in ((self.read, "Read study"), (self.stop, "Cancel"), (self.copy, "Copy report (C)")):
+            speak(button, "setText", words)
         self.bar, self.words = QProgressBar(), QLabel("")
         self.words.setWordWrap(True)
         self.bar.setRange(0, _STEPS)
@@ -68,7 +71,12 @@ class RunBar(QWidget):
         layout.addLayout(buttons)
         layout.addWidget(self.bar)
         layout.addWidget(self.words)
+        self._buttons = buttons
         self.show_idle("", can_read=False)
+
+    def add_first(self, widget: QWidget) -> None:
+        """Puts a button before the others."""
+        self._buttons.insertWidget(0, widget)
 
     def show_idle(self, words: str, *, can_read: bool) -> None:
         """Nothing runs."""

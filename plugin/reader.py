@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
+from tomoscribe.core import Study
 from tomoscribe.core.errors import CancelledError, InputError
 from tomoscribe.findings.measured import Progress
 from tomoscribe.plugin.layers import LayerData
@@ -17,7 +18,7 @@ _PREAMBLE, _MAGIC = 128, b"DICM"
 _NOTHING: list[LayerData] = [(None,)]  # type: ignore[list-item]
 """npe2's sign for: read, and there is nothing to add."""
 
-PathOrPaths = str | Sequence[str]
+PathOrPaths = str | Sequence[str | Path]
 
 
 def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | None:
@@ -32,7 +33,7 @@ def read_path(path: PathOrPaths) -> list[LayerData]:
     Raises:
         TomoscribeError: nothing readable, with the reason and a remedy.
     """
-    place = _common_place(path)
+    place = common_place(path)
     return _open(place)
 
 
@@ -54,18 +55,24 @@ def _sample(name: str) -> list[LayerData]:
 
 def _open(path: Path) -> list[LayerData]:
     from tomoscribe.plugin.dialog import in_gui_thread, run_with_dialog
-    from tomoscribe.plugin.work import Opened, open_study
+    from tomoscribe.plugin.work import Opened, load_study, needs_choice, newest, open_study, scan_place
 
-    def work(progress: Progress) -> Opened:
-        return open_study(path, progress)
+    def work(progress: Progress) -> Opened | tuple[Study, ...]:
+        studies = scan_place(path, progress)
+        return studies if needs_choice(studies) else load_study(newest(studies), (), progress)
 
     if not in_gui_thread():
-        opened = work(_silent)
+        opened = open_study(path, _silent)
     else:
         try:
-            opened = run_with_dialog(work, f"Opening {path.name}")
+            found = run_with_dialog(work, f"Opening {path.name}")
         except CancelledError:
             return _NOTHING
+        if isinstance(found, tuple):
+            _open_panel_soon(found)
+            return _NOTHING
+        opened = found
+        _remember(path)
         _open_panel_soon()
     for remark in opened.remarks:
         _log.warning("%s", remark)
@@ -76,8 +83,18 @@ def _silent(stage: str, fraction: float) -> None:
     """Progress that nobody looks at."""
 
 
-def _open_panel_soon() -> None:
-    """Docks the panel once napari has added the layers: it shows banner and notice, which must always be visible."""
+def _remember(path: Path) -> None:
+    from tomoscribe.plugin.state import Memory
+
+    Memory().keep_recent(path)
+
+
+def _open_panel_soon(studies: tuple[Study, ...] = ()) -> None:
+    """Docks the panel once napari has added the layers: it shows banner and notice, which must always be visible.
+
+    Args:
+        studies: for the study browser, where a person has to choose.
+    """
     import napari
     from qtpy.QtCore import QTimer
 
@@ -85,10 +102,10 @@ def _open_panel_soon() -> None:
 
     viewer = napari.current_viewer()
     if viewer is not None:
-        QTimer.singleShot(0, lambda: open_panel(viewer))
+        QTimer.singleShot(0, lambda: open_panel(viewer).browse(studies) if studies else open_panel(viewer))
 
 
-def _common_place(path: PathOrPaths) -> Path:
+def common_place(path: PathOrPaths) -> Path:
     """One path of what was dropped: several files of one folder stand for their folder."""
     if isinstance(path, str):
         return Path(path)
@@ -102,6 +119,8 @@ def _common_place(path: PathOrPaths) -> Path:
 
 
 def _looks_like_dicom(path: Path) -> bool:
+    if path.is_file() and path.name.upper() == "DICOMDIR":
+        return True
     if path.is_file():
         return path.suffix.lower() in (".zip", ".dcm", ".dicom", ".ima") or _has_magic(path)
     files = (p for p in path.rglob("*") if p.is_file()) if path.is_dir() else iter(())

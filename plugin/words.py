@@ -32,7 +32,7 @@ def language() -> str:
     return _speech.language
 
 
-def tr(words: str, **slots: Any) -> str:
+def tr(words: str, /, **slots: Any) -> str:
     """The words in the language of the user interface, with their slots filled."""
     said = _TABLES[_speech.language].get(words, words)
     return said.format(**slots) if slots else said

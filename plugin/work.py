@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from tomoscribe.reports.plan import Plan
     from tomoscribe.reports.questions import GroundedAnswer
 
-MAX_VOXELS = 500_000_000
-"""Voxels of all series of a study together that are opened; further series are named and left out."""
-
 
 class Reader(Protocol):
     """What reads a study: ``tomoscribe.reports.reader.StudyReader`` or a stand-in."""
@@ -147,19 +144,62 @@ def open_study(path: Path, progress: Progress) -> Opened:
         InputError: no such path, no DICOM, or several patients.
         RefusedSeriesError: no series can become a volume.
     """
-    from tomoscribe.encoders.dicom import load_volume, scan
+    studies = scan_place(path, _part(progress, 0.0, 0.3))
+    return load_study(_newest_of_one_patient(studies, path), (), _part(progress, 0.3, 1.0))
 
-    studies = scan(path, progress=_part(progress, 0.0, 0.3))
-    study = _newest_of_one_patient(studies, path)
-    chosen, remarks = _series_to_open(study)
+
+def scan_place(path: Path, progress: Progress) -> tuple[Study, ...]:
+    """All studies in a folder, zip or file; a DICOMDIR stands for its folder.
+
+    Raises:
+        InputError: no such path, or no DICOM.
+    """
+    from tomoscribe.encoders.dicom import scan
+
+    return scan(path.parent if path.name.upper() == "DICOMDIR" else path, progress=progress)
+
+
+def needs_choice(studies: Sequence[Study]) -> bool:
+    """Whether a person has to say which study is meant: several patients, or nothing that can become a volume."""
+    return len({s.patient_key for s in studies}) > 1 or not any(s.readable for s in studies)
+
+
+def newest(studies: Sequence[Study]) -> Study:
+    """The newest study that holds images which can become volumes."""
+    with_images = [s for s in studies if s.readable] or list(studies)
+    return max(with_images, key=lambda s: (s.date or "", s.study_uid))
+
+
+def load_study(study: Study, wanted: Sequence[Series], progress: Progress) -> Opened:
+    """The images of a study as layers, as many and as fine as fit into memory.
+
+    Args:
+        wanted: the series to open; all of them where it is empty.
+
+    Raises:
+        RefusedSeriesError: no series can become a volume, or its files are gone.
+        MemoryPlanError: not even the first series fits.
+    """
+    from tomoscribe.encoders.dicom import load_volume
+    from tomoscribe.plugin.opening.binned import load_binned
+    from tomoscribe.plugin.opening.memory import free_bytes, make_show_plan
+
+    first = _read_from(study)
+    remarks = [f"{s.modality} {s.number} is not shown: {s.reason}" for s in study.series if s not in study.readable]
+    ordered = sorted(wanted or study.readable, key=lambda s: s.series_uid not in first)
+    plan = make_show_plan(ordered, free_bytes())
+    factors = {(one.series.series_uid, one.series.part): one.factor for one in plan.shown}
     layers = []
-    wanted = _read_from(study)
+    chosen = shown_first([one.series for one in plan.shown], first)
     for number, series in enumerate(chosen):
-        progress(f"loading {series.modality} {series.description or ''}".strip(), 0.3 + 0.7 * number / len(chosen))
-        volume = load_volume(study, series)
+        name = f"{series.modality} {series.description or ''}".strip()
+        tell = _part(progress, number / len(chosen), (number + 1) / len(chosen))
+        tell(f"loading {name} ({plan.line()})", 0.0)
+        factor = factors[series.series_uid, series.part]
+        volume = load_volume(study, series) if factor == 1 else load_binned(study, series, factor, tell)
         remarks += [f"{series.modality} {series.number}: {note}" for note in volume.notes]
-        layers.append(image_layer(volume, study, visible=series.series_uid == wanted[0]))
-    return Opened(study=study, layers=tuple(layers), remarks=(*study.warnings, *remarks))
+        layers.append(image_layer(volume, study, visible=series.series_uid == first[0]))
+    return Opened(study=study, layers=tuple(layers), remarks=(*study.warnings, *remarks, *plan.notes))
 
 
 def read_study(reader: Reader, study: Study, progress: Progress) -> Read:
@@ -249,24 +289,7 @@ def _newest_of_one_patient(studies: Sequence[Study], path: Path) -> Study:
         raise InputError(
             f"found {len(studies)} studies of several patients", where=path.name, remedy="open one patient's folder"
         )
-    with_images = [s for s in studies if s.readable] or list(studies)
-    return max(with_images, key=lambda s: (s.date or "", s.study_uid))
-
-
-def _series_to_open(study: Study) -> tuple[list[Series], list[str]]:
-    """All series that can become volumes within ``MAX_VOXELS``, those that are read first in line; and remarks."""
-    remarks = [f"{s.modality} {s.number} is not shown: {s.reason}" for s in study.series if s not in study.readable]
-    wanted = _read_from(study)
-    chosen: list[Series] = []
-    voxels = 0
-    for series in sorted(study.readable, key=lambda s: s.series_uid not in wanted):
-        depth, height, width = series.shape or (0, 0, 0)
-        voxels += depth * height * width
-        if chosen and voxels > MAX_VOXELS:
-            remarks.append(f"{series.modality} {series.number} is not opened: too large beside the others")
-            continue
-        chosen.append(series)
-    return shown_first(chosen, wanted), remarks
+    return newest(studies)
 
 
 def _read_from(study: Study) -> list[str]:

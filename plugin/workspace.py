@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from tomoscribe.core import Finding, Reading, Study
+from tomoscribe.core import Finding, Reading, Series, Study
 from tomoscribe.encoders.conversions import point_from_napari
 from tomoscribe.findings.measured import Progress
 from tomoscribe.plugin import notices, planes, words
 from tomoscribe.plugin.controls import Banner, RunBar, ViewBar
+from tomoscribe.plugin.editing.bar import shortcut
 from tomoscribe.plugin.editing.bench import Bench
 from tomoscribe.plugin.editing.desk import Desk
 from tomoscribe.plugin.editing.resume import DraftBar
@@ -25,11 +26,26 @@ from tomoscribe.plugin.marks import Marks
 from tomoscribe.plugin.mpr.linked import Linked
 from tomoscribe.plugin.mpr.stage import Stage
 from tomoscribe.plugin.navigate import Target, go_to, our_layers, target_of
+from tomoscribe.plugin.opening.browser import StudyBrowser
+from tomoscribe.plugin.opening.menu import OpenButton
+from tomoscribe.plugin.reader import common_place
 from tomoscribe.plugin.reporting.panel import ReportPanel
 from tomoscribe.plugin.reporting.view import LIGHT, Colors
 from tomoscribe.plugin.screen import Screen
+from tomoscribe.plugin.state import Memory
 from tomoscribe.plugin.windows import preset, preset_names
-from tomoscribe.plugin.work import Job, Opened, Read, Reader, open_study, read_study, show_reading
+from tomoscribe.plugin.work import (
+    Job,
+    Opened,
+    Read,
+    Reader,
+    load_study,
+    needs_choice,
+    newest,
+    read_study,
+    scan_place,
+    show_reading,
+)
 
 if TYPE_CHECKING:
     import napari
@@ -64,12 +80,16 @@ class Workspace(QWidget):
         self._reader_factory = reader_factory
         self._job: Job | None = None
         self._turns: dict[int, int] = {}
+        self._studies: tuple[Study, ...] = ()
+        self.browser: StudyBrowser | None = None
+        self.memory = Memory()
+        words.switch(self.memory.language or words.language())
         self.banner, self.run_bar, self.view_bar = Banner(), RunBar(), ViewBar()
         self.table, self.desk = FindingsTable(), Desk()
         self.desk.setParent(self)
         self.bench = Bench(self, napari_viewer, self.desk, self.table)
         self.panel = ReportPanel(self, napari_viewer, self.bench, self._run)
-        self.report, self.draft_bar = self.panel.view, DraftBar()
+        self.report, self.draft_bar, self.open_button = self.panel.view, DraftBar(), OpenButton(self.memory)
         self.marks, self.canvas_text = Marks(napari_viewer), Screen(napari_viewer)
         self.linked = Linked(napari_viewer)
         self.stage = Stage(napari_viewer, self, self.linked)
@@ -91,9 +111,24 @@ class Workspace(QWidget):
     # Reading
 
     def open_path(self, path: Path, *, then_read: bool = False) -> None:
-        """Opens a study in a thread, adds its images, and reads it if wanted."""
+        """Opens the newest study of a place in a thread and reads it if wanted; several patients are a choice."""
+
+        def scanned(studies: tuple[Study, ...]) -> None:
+            self._studies = studies
+            self.memory.keep_recent(path)
+            if needs_choice(studies):
+                self.browse(studies)
+            else:
+                self.open_study(newest(studies), (), then_read)
+
+        self._run(lambda progress: scan_place(path, progress), scanned)
+
+    def open_study(self, study: Study, series: Sequence[Series], then_read: bool) -> None:
+        """Opens a study that was scanned, in the place of the one that is open."""
 
         def opened(result: Opened) -> None:
+            if self.study is not None and self.study.study_uid != result.study.study_uid:
+                self._close_study()
             for remark in result.remarks:
                 notices.info(remark)
             self._add(result.layers)
@@ -101,7 +136,35 @@ class Workspace(QWidget):
             if then_read:
                 self.start_reading()
 
-        self._run(lambda progress: open_study(path, progress), opened)
+        self._run(lambda progress: load_study(study, series, progress), opened)
+
+    def browse(self, studies: Sequence[Study] = ()) -> None:
+        """Opens the study browser, on what was scanned last where nothing else is given."""
+        shown = tuple(studies) or self._studies or (() if self.study is None else (self.study,))
+        if not shown:
+            notices.error(words.tr("open a folder first: the study browser shows what is in it."))
+            return
+        self._studies = shown
+        self.browser = StudyBrowser(shown, self)
+        self.browser.wanted.connect(self.open_study)
+        self.browser.show()
+
+    def _close_study(self) -> None:
+        """Takes the images of the open study away; what was edited of it stays drafted on disk."""
+        self._clear_reading()
+        for layer, _ in our_layers(self.viewer, "image"):
+            self.viewer.layers.remove(layer)
+        self.study = None
+
+    def dragEnterEvent(self, event: Any) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: Any) -> None:
+        places = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if places:
+            event.acceptProposedAction()
+            self.open_path(common_place(places))
 
     def start_reading(self) -> None:
         """Reads the study that is shown, in a thread."""
@@ -362,6 +425,8 @@ class Workspace(QWidget):
 
     def _lay_out(self) -> None:
         self.setMinimumWidth(_MIN_WIDTH)
+        self.setAcceptDrops(True)
+        self.run_bar.add_first(self.open_button)
         splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.addWidget(self.bench.box)
         splitter.addWidget(self.panel.box)
@@ -389,6 +454,9 @@ class Workspace(QWidget):
         self.bench.noticed.connect(self.report.focus_on_finding)
         self.panel.chosen.connect(self.choose_finding)
         self.panel.asked.connect(self.ask)
+        self.open_button.path_chosen.connect(self.open_path)
+        self.open_button.browser_wanted.connect(self.browse)
+        shortcut(self, "Ctrl+Shift+O", self.open_button.choose_folder)
         self.panel.reopened.connect(lambda r, v: self._show_other(r, v, None, words.tr("Results opened")))
         self.draft_bar.resumed.connect(lambda r, v, first: self._show_other(r, v, first, words.tr("Draft restored")))
         self.draft_bar.bind(self._run)

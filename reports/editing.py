@@ -7,7 +7,7 @@ result: ``EvidenceLock.of`` tells what it objects to, and signing and exporting 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -87,17 +87,20 @@ def replace_finding(reading: Reading, finding: Finding, by: Signer, at: str, rea
     return rewritten(reading, tuple(changed if f.tracking_uid == uid else f for f in reading.report.findings))
 
 
-def rewritten(reading: Reading, findings: Sequence[Finding]) -> Reading:
+def rewritten(reading: Reading, findings: Sequence[Finding], plainly: Collection[str] = ()) -> Reading:
     """The reading with other findings, written anew where they differ from the old ones.
 
     An override of a sentence on a changed finding ends: it was given against other numbers.
+
+    Args:
+        plainly: tracking UIDs of findings whose sentences the writer words anew though nothing of them changed.
     """
     report, study = reading.report, reading.study
     before = {f.tracking_uid: f for f in report.findings}
     after = {f.tracking_uid: f for f in findings}
     changed = {u for u, f in after.items() if u not in before or replace(f, review=before[u].review) != before[u]}
     rejected = {u for u, f in after.items() if f.review.state is ReviewState.REJECTED}
-    stale = changed | rejected | (before.keys() - after.keys())
+    stale = changed | rejected | (before.keys() - after.keys()) | set(plainly)
     written = write_report(study, findings, provenance=report.provenance, language=report.language)
     sections = tuple(
         section

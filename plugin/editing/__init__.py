@@ -1,1 +1,1 @@
-"""Reviewing and editing a reading: history, autosaved draft, tools on the canvas, forms, and the desk that joins them."""
+"""Reviewing and editing a reading: history, autosaved draft, tools on the images, forms, and what joins them."""

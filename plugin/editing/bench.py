@@ -51,6 +51,7 @@ class Bench(QObject):
         self._owner, self._viewer = owner, viewer
         self.bar, self.tools, self.menu = FindingsBar(), CanvasTools(viewer), QMenu(owner)
         self.dialog: Any = None
+        self.colors: dict[str, str] = {}
         self.box = QWidget()
         layout = QVBoxLayout(self.box)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -174,13 +175,14 @@ class Bench(QObject):
 
     def show(self, reading: Reading | None, colors: dict[str, str]) -> None:
         """Fills the table; keeps the selected row."""
-        kept = self.table.selected
+        kept, self.colors = self.table.selected, colors
         findings = () if reading is None else reading.report.findings
         self.table.show_findings(findings, colors)
         if kept is not None:
             self.table.select(kept)
         history = self.desk.history
-        self.bar.show_history(history and history.undo_words, history and history.redo_words)
+        steps = (None, None) if history is None else (history.undo_words, history.redo_words)
+        self.bar.show_history(*steps)
         waiting = () if reading is None else signing.unreviewed(reading.report)
         self.bar.show_waiting(len(waiting), sum(is_reviewable(f) for f in findings))
 

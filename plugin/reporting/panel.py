@@ -21,7 +21,8 @@ from tomoscribe.plugin.editing.forms import ask_words
 from tomoscribe.plugin.reporting import dialogs, steps
 from tomoscribe.plugin.reporting.questions import QuestionBox
 from tomoscribe.plugin.reporting.view import ReportView
-from tomoscribe.plugin.words import speak, tr
+from tomoscribe.plugin.state import Memory
+from tomoscribe.plugin.words import language, speak, switch, tr
 from tomoscribe.reports import editing
 from tomoscribe.reports.audit import Event
 from tomoscribe.reports.labels import labels_of
@@ -29,7 +30,7 @@ from tomoscribe.reports.labels import labels_of
 if TYPE_CHECKING:
     import napari
 
-Run = Callable[[Callable[[Any], Any], Callable[[Any], None]], None]
+Run = Callable[[Callable[[Any], Any], Callable[[Any], None]], bool]
 """Work with progress in the panel's bar, and what is done with its result."""
 _FREE = (SectionName.FINDINGS, SectionName.IMPRESSION, SectionName.RECOMMENDATION)
 
@@ -109,6 +110,14 @@ class ReportPanel(QObject):
         else:
             self.refresh()
 
+    def switch_interface(self) -> None:
+        """The user interface in the other language, from now on."""
+        switch(steps.OTHER[language()])
+        Memory().keep_language(language())
+        reading = self.desk.reading
+        self._bench.show(reading, self._bench.colors)
+        self.refresh()
+
     def edit_sentence(self, number: int) -> None:
         """Opens a sentence for editing; of a translation, that it cannot be edited."""
         reading = self.desk.reading
@@ -153,7 +162,7 @@ class ReportPanel(QObject):
         """What changed since the draft."""
         reading, first = self.desk.reading, self.desk.first
         if reading is not None and first is not None:
-            self.dialog = dialogs.DifferencesDialog(steps.differences(first, reading.report), self._owner)
+            self.dialog = dialogs.DifferencesDialog(steps.changes(first, reading.report), self._owner)
             self.dialog.open()
 
     # Signing
@@ -312,6 +321,7 @@ class ReportPanel(QObject):
             ("Changes since the draft", self.show_differences),
             ("Open results", self.choose_results),
             ("Edits as preference pairs", self.choose_preferences),
+            ("中文 / English", self.switch_interface),
         ))  # fmt: skip
 
     def _menu(self, button: QToolButton, rows: Any) -> None:

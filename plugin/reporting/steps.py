@@ -8,10 +8,10 @@ from difflib import ndiff
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tomoscribe.core import Communication, Reading, Report, ReportStatus, Study, Volume
+from tomoscribe.core import Communication, Reading, Report, ReportStatus, Source, Study, Volume
 from tomoscribe.core.errors import InputError, MissingExtraError, UnsignedError
 from tomoscribe.findings.measured import Progress
-from tomoscribe.reports import signing
+from tomoscribe.reports import editing, signing
 from tomoscribe.reports.audit import AuditLog, Event, patient_of
 from tomoscribe.reports.signing import Signer
 
@@ -64,17 +64,26 @@ def tell(reading: Reading, uid: str, told: str, how: str, who: tuple[Signer, str
 
 
 def in_other_language(reading: Reading) -> Reading:
-    """The reading with a translation, made from its findings, marked as one; as it is where it has one."""
+    """The reading with a translation, made from its findings, marked as one; as it is where it has one.
+
+    Where the decoder's sentence says less or more than its translation, the writer words it in both languages.
+    """
+    from tomoscribe.reports.lock import differences
     from tomoscribe.reports.writer import translated
 
-    report = reading.report
+    report, study = reading.report, reading.study
     if report.translation is not None:
         return reading
-    warnings = report.warnings if report.language == "en" else reading.study.warnings
-    return replace(reading, report=translated(report, reading.study, OTHER[report.language], warnings))
+    warnings = report.warnings if report.language == "en" else study.warnings
+    both = replace(reading, report=translated(report, study, OTHER[report.language], warnings))
+    second = both.report.in_translation()
+    apart = {d.first for d in differences(both.report, second)} if second is not None else set()
+    told = [s for s in report.statements if s.text in apart and s.source is Source.DECODER]
+    uids = {u for s in told for u in s.finding_uids}
+    return editing.rewritten(both, report.findings, plainly=uids) if uids else both
 
 
-def differences(first: Report, now: Report) -> str:
+def changes(first: Report, now: Report) -> str:
     """What changed of the text since it was drafted, line by line: ``-`` gone, ``+`` new."""
     before, after = ([s.text for s in r.statements] for r in (first, now))
     return "\n".join(line for line in ndiff(before, after) if not line.startswith("? "))

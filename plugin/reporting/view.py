@@ -133,7 +133,7 @@ def _behind(statement: Statement, colors: Colors) -> str:
 
 
 def _objection(objection: Objection, colors: Colors) -> str:
-    words = f"⛔ {objection.words}. {objection.remedy}."
+    words = f"✗ {objection.words}. {objection.remedy}."
     return f'<p style="margin-top:0;margin-bottom:3px;margin-left:14px;color:{colors.objection}">{escape(words)}</p>'
 
 
@@ -168,7 +168,7 @@ def evidence_tip(statement: Statement, findings: Sequence[Finding]) -> str:
     if statement.source is Source.CLINICIAN:
         head = [tr("Written by a clinician.")]
         if statement.replaces:
-            head.append(tr("Stood here before: {words}", words=statement.replaces))
+            head.append(tr("Stood here before: {sentence}", sentence=statement.replaces))
     elif not findings:
         return tr("From the header of the images; no place in them belongs to this sentence.")
     else:

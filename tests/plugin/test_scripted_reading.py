@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tomoscribe import sample_data
-from tomoscribe.core import Finding, Presence, ReportStatus, ReviewState, terms
+from tomoscribe.core import Finding, Presence, ReviewState, terms
 from tomoscribe.encoders.conversions import napari_point
 
 pytestmark = [pytest.mark.gui, pytest.mark.slow]
@@ -176,12 +176,12 @@ def test_a_reading_from_opening_to_reopening(room: Reading, study_path: Path, tm
     panel.choose_finding(largest.tracking_uid)
     room.qtbot.wait(300)
     before = len(panel.reading.report.findings)
-    start = np.array(largest.region.center_mm) + (12.0, 0.0, 0.0)
+    start = np.add(largest.region.center_mm, (12.0, 0.0, 0.0))
     point = room.viewer.dims.point
     start[2] = point[0]
     room.key("M")
     assert panel.bench.bar.tools["ruler"].isChecked()
-    room.drag(start, start + (9.0, 12.0, 0.0))
+    room.drag(start, np.add(start, (9.0, 12.0, 0.0)))
     room.wait(lambda: panel.bench.menu.isVisible())
     room.picture("ruler")
     add = next(a for a in panel.bench.menu.actions() if a.text() == "Add as a new finding")
