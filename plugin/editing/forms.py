@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from qtpy.QtWidgets import (
     QComboBox,
@@ -100,15 +101,15 @@ class FindingForm(QDialog):
         words = language_of(language())
         present = [(tr("present"), Presence.PRESENT), (tr("review list"), Presence.UNCERTAIN)]
         known = present if finding.presence in (Presence.PRESENT, Presence.UNCERTAIN) else []
-        self.presence = _choice(known or [(finding.presence.value, finding.presence)], finding.presence)
-        self.side = _choice([(tr(s.value) if s else "–", s) for s in _SIDES], finding.laterality)
+        self.presence = Choice(known or [(finding.presence.value, finding.presence)], finding.presence)
+        self.side = Choice([(tr(s.value) if s else "–", s) for s in _SIDES], finding.laterality)
         is_lesion = finding.type in _LESIONS
         of_lung = finding.type in (terms.NODULE, terms.MASS)
         lobes = _LOBES_OF.get(finding.laterality, terms.LOBES) if finding.laterality else terms.LOBES
         named = [(words.sites[lobe], lobe) for lobe in lobes]
-        self.lobe = _choice([(tr("not determined"), terms.NOT_DETERMINED), *named], self._before.lobe)
+        self.lobe = Choice([(tr("not determined"), terms.NOT_DETERMINED), *named], self._before.lobe)
         densities = [(words.densities.get(d, tr("not determined")), d) for d in _DENSITIES]
-        self.density = _choice(densities, self._before.density)
+        self.density = Choice(densities, self._before.density)
         self.long, self.short = _length(self._before.long_mm), _length(self._before.short_mm)
         form = QFormLayout(self)
         form.addRow(tr("State"), self.presence)
@@ -129,10 +130,10 @@ class FindingForm(QDialog):
     def values(self) -> Values:
         """What the form says now."""
         return Values(
-            presence=self.presence.currentData(),
-            laterality=self.side.currentData(),
-            lobe=self.lobe.currentData() if self._of_lung else None,
-            density=self.density.currentData() if self._of_lung else None,
+            presence=self.presence.chosen,
+            laterality=self.side.chosen,
+            lobe=self.lobe.chosen if self._of_lung else None,
+            density=self.density.chosen if self._of_lung else None,
             long_mm=self.long.value() or None if self._is_lesion else None,
             short_mm=self.short.value() or None if self._is_lesion else None,
         )
@@ -142,7 +143,7 @@ class FindingForm(QDialog):
         self._done(self.values())
 
 
-def ask_choice(
+def askChoice(
     parent: QWidget, title: str, label: str, choices: Sequence[str], done: Callable[[str], None]
 ) -> QInputDialog:
     """Asks for one of the choices or for other words; calls back when words were given."""
@@ -169,13 +170,23 @@ def ask_words(parent: QWidget, title: str, label: str, done: Callable[[str], Non
     return dialog
 
 
-def _choice(rows: Sequence[tuple[str, object]], chosen: object) -> QComboBox:
-    box = QComboBox()
-    for words, value in rows:
-        box.addItem(words, value)
-    index = next((n for n, (_, value) in enumerate(rows) if value == chosen), 0)
-    box.setCurrentIndex(index)
-    return box
+class Choice(QComboBox):
+    """A choice among values. Qt would turn an enumeration into plain text, so the values stay on this side."""
+
+    def __init__(self, rows: Sequence[tuple[str, Any]], chosen: Any) -> None:
+        super().__init__()
+        self._values = [value for _, value in rows]
+        self.addItems([words for words, _ in rows])
+        self.choose(chosen)
+
+    @property
+    def chosen(self) -> Any:
+        """The value of the entry that is shown."""
+        return self._values[self.currentIndex()]
+
+    def choose(self, value: Any) -> None:
+        """Shows the entry of a value, the first one where there is none."""
+        self.setCurrentIndex(self._values.index(value) if value in self._values else 0)
 
 
 def _length(value_mm: float | None) -> QDoubleSpinBox:

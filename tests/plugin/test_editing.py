@@ -344,7 +344,7 @@ def test_presence_of_the_review_list_can_be_raised(panel: Any, kit: Any, qtbot: 
     click_row(panel, qtbot, uid)
     press(panel, qtbot, "E")
     form = panel.bench.dialog
-    form.presence.setCurrentIndex(form.presence.findData(Presence.PRESENT))
+    form.presence.choose(Presence.PRESENT)
     form._accept()
     settle(panel, qtbot)
     assert finding(panel, uid).presence is Presence.PRESENT
