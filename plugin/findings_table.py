@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QBrush, QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
-from tomoscribe.core import Direction, Finding, Laterality, Measurement, Presence, ReviewState, terms
+from tomoscribe.core import Direction, Finding, Laterality, Measurement, Presence, ReviewState, Study, terms
 from tomoscribe.findings import rounding
+from tomoscribe.findings.guidelines import assess
 from tomoscribe.findings.rounding import UNIT_WORDS
 from tomoscribe.plugin import words as words_of_interface
 from tomoscribe.plugin.words import language, tr
@@ -58,13 +59,31 @@ class Row:
         return self.what, self.side, self.size, self.probability, self.change, self.guideline, self.state
 
 
-def rows_of(findings: Sequence[Finding]) -> tuple[Row, ...]:
-    """The rows in the order of the table; within a group actionable findings come first, then the report's order."""
+def rows_of(findings: Sequence[Finding], classes: Mapping[str, str] | None = None) -> tuple[Row, ...]:
+    """The rows in the order of the table; within a group actionable findings come first, then the report's order.
+
+    Args:
+        classes: guideline classes by tracking UID, as ``guideline_classes`` gives them.
+    """
+    known = classes or {}
     ordered = sorted(findings, key=lambda f: (_group(f), not f.actionable))
-    return tuple(_row(f) for f in ordered)
+    return tuple(_row(f, known.get(f.tracking_uid, _DASH)) for f in ordered)
 
 
-def _row(finding: Finding) -> Row:
+def guideline_classes(study: Study, findings: Sequence[Finding]) -> dict[str, str]:
+    """The class of each nodule that decides a guideline; of the others that it needs inputs which are missing."""
+    found: dict[str, list[str]] = {}
+    for one in assess(study, findings):
+        if one.row is not None:
+            name = f"{one.guideline.name}: {one.row.label.of(language())}"
+            found.setdefault(one.findings[0].tracking_uid, []).append(name)
+        elif one.missing and not one.excluded:
+            for finding in one.findings:
+                found.setdefault(finding.tracking_uid, []).append(tr("not assignable"))
+    return {uid: ", ".join(dict.fromkeys(names)) for uid, names in found.items()}
+
+
+def _row(finding: Finding, guideline: str) -> Row:
     reviewed = is_reviewable(finding)
     return Row(
         tracking_uid=finding.tracking_uid,
@@ -73,7 +92,7 @@ def _row(finding: Finding) -> Row:
         size=measured(finding),
         probability=_DASH if finding.probability is None else f"{finding.probability:.2f}",
         change=change_words(finding),
-        guideline=guideline_class(finding),
+        guideline=guideline,
         state=_state(finding),
         details=details_of(finding),
         review=finding.review.state if reviewed else None,
@@ -107,15 +126,6 @@ def change_words(finding: Finding) -> str:
     percent = rounding.change_percent(finding)
     arrow = tr(_ARROWS[finding.change.direction])
     return arrow if percent is None else f"{arrow} {percent:+.0f} %"
-
-
-def guideline_class(finding: Finding) -> str:
-    """The guideline class that the finding carries as an attribute; a dash where none was assigned."""
-    classes = [a.value.meaning for a in finding.attributes if any(g in a.name.meaning for g in _GUIDELINES)]
-    return ", ".join(classes) or _DASH
-
-
-_GUIDELINES = ("Lung-RADS", "Fleischner", "guideline", "Guideline")
 
 
 def _state(finding: Finding) -> str:
@@ -227,15 +237,18 @@ class FindingsTable(QTableWidget):
         self.itemSelectionChanged.connect(self._tell)
         self.cellClicked.connect(self._tell)
 
-    def show_findings(self, findings: Sequence[Finding], colors: dict[str, str]) -> None:
+    def show_findings(
+        self, findings: Sequence[Finding], colors: dict[str, str], classes: Mapping[str, str] | None = None
+    ) -> None:
         """Fills the table.
 
         Args:
             colors: mask color by tracking UID; findings without a mask have none.
+            classes: guideline classes by tracking UID.
         """
         self.blockSignals(True)
         self.setRowCount(0)
-        for row in rows_of(findings):
+        for row in rows_of(findings, classes):
             self._append(row, colors.get(row.tracking_uid))
         self.clearSelection()
         self.setCurrentCell(-1, -1)

@@ -220,4 +220,17 @@ CHINESE: dict[str, str] = {
     "Cancel": "取消",
     "Copy report (C)": "复制报告 (C)",
     "Not a medical device. Draft, to be reviewed by a radiologist.": "非医疗器械。草稿，须经放射科医师审核。",
+    # clinical facts
+    "Clinical facts for guidelines": "指南所需临床信息",
+    "Clinical facts": "临床信息",
+    "not assignable": "无法分级",
+    "not known": "不详",
+    "yes": "是",
+    "no": "否",
+    "high": "高",
+    "low": "低",
+    "Screening examination": "筛查检查",
+    "History of cancer": "肿瘤病史",
+    "Immunosuppression": "免疫抑制",
+    "Risk of lung cancer": "肺癌风险",
 }

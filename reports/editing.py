@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from tomoscribe.core import (
+    ClinicalContext,
     Finding,
     LabelMap,
     Override,
@@ -74,6 +75,12 @@ def review(reading: Reading, finding_uids: Sequence[str], outcome: Review) -> Re
     """
     reviewed = signing.review(reading, finding_uids, outcome)
     return rewritten(reviewed, reviewed.report.findings)
+
+
+def with_clinical(reading: Reading, known: ClinicalContext) -> Reading:
+    """The reading with what a clinician knows of the patient: guideline classes may follow from it."""
+    study = replace(reading.study, clinical=known)
+    return rewritten(replace(reading, study=study), reading.report.findings)
 
 
 def replace_finding(reading: Reading, finding: Finding, by: Signer, at: str, reason: str | None = None) -> Reading:

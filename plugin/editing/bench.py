@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import QMenu, QVBoxLayout, QWidget
 
-from tomoscribe.core import Finding, Presence, Reading, Review, ReviewState, Volume
+from tomoscribe.core import ClinicalContext, Finding, Presence, Reading, Review, ReviewState, Volume
 from tomoscribe.core.errors import TomoscribeError
 from tomoscribe.encoders.conversions import point_from_napari
 from tomoscribe.plugin import notices
@@ -18,7 +18,7 @@ from tomoscribe.plugin.editing import forms, outlining
 from tomoscribe.plugin.editing.bar import FindingsBar, shortcut
 from tomoscribe.plugin.editing.desk import Desk, Edit, finding_at, identity
 from tomoscribe.plugin.editing.tools import CanvasTools, Stroke, Tool
-from tomoscribe.plugin.findings_table import FindingsTable, is_reviewable, named
+from tomoscribe.plugin.findings_table import FindingsTable, guideline_classes, is_reviewable, named
 from tomoscribe.plugin.navigate import our_layers
 from tomoscribe.plugin.planes import VIEWS
 from tomoscribe.plugin.reporting.dialogs import ConfirmDialog
@@ -96,6 +96,18 @@ class Bench(QObject):
         finding = self._selected()
         if finding is not None:
             self._review(finding, ReviewState.ACCEPTED, None)
+
+    def know(self) -> None:
+        """Opens the form of what no image header says: guideline classes need it."""
+        reading = self.desk.reading
+        if reading is None:
+            return
+
+        def done(known: ClinicalContext) -> None:
+            self.change(tr("Clinical facts"), lambda r, _: editing.with_clinical(r, known))
+
+        self.dialog = forms.ClinicalForm(reading.study.clinical, done, self._owner)
+        self.dialog.open()
 
     def accept_rest(self) -> None:
         """Everything that nobody has looked at is right; asks once more, with the number."""
@@ -177,7 +189,8 @@ class Bench(QObject):
         """Fills the table; keeps the selected row."""
         kept, self.colors = self.table.selected, colors
         findings = () if reading is None else reading.report.findings
-        self.table.show_findings(findings, colors)
+        classes = {} if reading is None else guideline_classes(reading.study, findings)
+        self.table.show_findings(findings, colors, classes)
         if kept is not None:
             self.table.select(kept)
         history = self.desk.history

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from tomoscribe.core import Attribute, Code, Finding, Laterality, Measurement, Presence, terms
+from tomoscribe.core import Attribute, ClinicalContext, Code, Finding, Laterality, Measurement, Presence, terms
 from tomoscribe.findings.drawn import remeasured
 from tomoscribe.plugin.words import language, tr
 from tomoscribe.reports.writer.language import language_of
@@ -143,7 +143,42 @@ class FindingForm(QDialog):
         self._done(self.values())
 
 
-def askChoice(
+class ClinicalForm(QDialog):
+    """What a clinician knows of the patient; guideline classes need it and nothing is assumed."""
+
+    def __init__(
+        self, known: ClinicalContext, done: Callable[[ClinicalContext], None], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._done = done
+        self.setWindowTitle(tr("Clinical facts"))
+        rows = [(tr("not known"), None), (tr("yes"), True), (tr("no"), False)]
+        risks = [(tr("not known"), None), (tr("high"), True), (tr("low"), False)]
+        self.screening, self.cancer = Choice(rows, known.screening), Choice(rows, known.known_cancer)
+        self.immune, self.risk = Choice(rows, known.immunosuppression), Choice(risks, known.high_risk)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        self.buttons.accepted.connect(self._accept)
+        self.buttons.rejected.connect(self.reject)
+        form = QFormLayout(self)
+        form.addRow(tr("Screening examination"), self.screening)
+        form.addRow(tr("History of cancer"), self.cancer)
+        form.addRow(tr("Immunosuppression"), self.immune)
+        form.addRow(tr("Risk of lung cancer"), self.risk)
+        form.addRow(self.buttons)
+
+    def _accept(self) -> None:
+        self.accept()
+        self._done(
+            ClinicalContext(
+                screening=self.screening.chosen,
+                known_cancer=self.cancer.chosen,
+                immunosuppression=self.immune.chosen,
+                high_risk=self.risk.chosen,
+            )
+        )
+
+
+def ask_choice(
     parent: QWidget, title: str, label: str, choices: Sequence[str], done: Callable[[str], None]
 ) -> QInputDialog:
     """Asks for one of the choices or for other words; calls back when words were given."""

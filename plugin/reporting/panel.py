@@ -317,6 +317,7 @@ class ReportPanel(QObject):
         titles = {s: f"Add sentence: {s.value}" for s in _FREE}
         self._menu(self.more, (
             *((titles[s], lambda s=s: self.add_sentence(s)) for s in _FREE),
+            ("Clinical facts for guidelines", self._bench.know),
             ("Critical finding told", self.tell),
             ("Changes since the draft", self.show_differences),
             ("Open results", self.choose_results),
