@@ -63,7 +63,8 @@ def add_finding(reading: Reading, finding: Finding, mask: LabelMap | None, by: S
         )
     added = replace(finding, review=Review(state=ReviewState.EDITED, reviewer=by.name, at=at, reason="added"))
     maps = reading.label_maps if mask is None else _with_mask(reading, mask)
-    return rewritten(replace(reading, label_maps=maps), (*reading.report.findings, added))
+    old = tuple(_without_lost_mask(f, maps) for f in reading.report.findings)
+    return rewritten(replace(reading, label_maps=maps), (*old, added))
 
 
 def review(reading: Reading, finding_uids: Sequence[str], outcome: Review) -> Reading:
@@ -248,9 +249,11 @@ def _overlapping(reading: Reading, mask: LabelMap) -> str | None:
     old = reading.label_map(mask.name)
     if old is None or old.series_uid != mask.series_uid:
         return None
-    inside = mask.array > 0
+    inside, rejected = mask.array > 0, _rejected(reading)
     shared = np.bincount(old.array[inside], minlength=int(old.array.max()) + 1)
     for segment in old.segments:
+        if segment.tracking_uid in rejected:
+            continue
         smaller = min(int(inside.sum()), int((old.array == segment.number).sum()))
         if segment.number < len(shared) and smaller and shared[segment.number] > _SAME_SHARE * smaller:
             return segment.name
@@ -258,7 +261,7 @@ def _overlapping(reading: Reading, mask: LabelMap) -> str | None:
 
 
 def _with_mask(reading: Reading, mask: LabelMap) -> tuple[LabelMap, ...]:
-    """The label maps with one more segment; voxels that another finding holds stay that one's.
+    """The label maps with one more segment; voxels that another finding holds stay that one's, unless it was rejected.
 
     Raises:
         InputError: the findings were outlined on another series.
@@ -274,11 +277,29 @@ def _with_mask(reading: Reading, mask: LabelMap) -> tuple[LabelMap, ...]:
     number = max((s.number for s in old.segments), default=0) + 1
     if number > np.iinfo(old.array.dtype).max:
         raise InputError(f"expected at most {number - 1} outlines in one study, found more")
+    rejected = _rejected(reading)
+    free = [0, *(s.number for s in old.segments if s.tracking_uid in rejected)]
     array = old.array.copy()
-    array[(mask.array > 0) & (array == 0)] = number
-    segments = (*old.segments, replace(mask.segments[0], number=number))
-    joined = replace(old, array=array, segments=segments)
+    array[(mask.array > 0) & np.isin(array, free)] = number
+    left = set(np.unique(array[np.isin(array, free)]).tolist())
+    kept = tuple(s for s in old.segments if s.number in left or s.tracking_uid not in rejected)
+    joined = replace(old, array=array, segments=(*kept, replace(mask.segments[0], number=number)))
     return tuple(joined if m is old else m for m in reading.label_maps)
+
+
+def _rejected(reading: Reading) -> set[str]:
+    return {f.tracking_uid for f in reading.report.findings if f.review.state is ReviewState.REJECTED}
+
+
+def _without_lost_mask(finding: Finding, maps: Sequence[LabelMap]) -> Finding:
+    """A rejected finding whose mask another one took keeps its place alone."""
+    region = finding.region
+    if region is None or region.segment is None:
+        return finding
+    names = {s.name for m in maps if m.name == region.label_map for s in m.segments}
+    if region.segment in names:
+        return finding
+    return replace(finding, region=replace(region, label_map=None, segment=None))
 
 
 def free_segment(reading: Reading) -> str:

@@ -93,6 +93,27 @@ def test_one_of_several_nodules_can_be_rejected(case) -> None:
     assert EvidenceLock.of(editing.review(reading, [uid], no)) == ()
 
 
+def test_what_was_rejected_can_be_outlined_anew(case) -> None:
+    old = nodule(case.reading)
+    label_map = case.reading.label_map("findings")
+    mask = replace(
+        label_map,
+        array=(label_map.array == label_map.segment(old.region.segment).number).astype("uint8"),
+        segments=(replace(label_map.segment(old.region.segment), number=1, name="added_1", tracking_uid="2.25.7"),),
+    )
+    new = replace(old, tracking_uid="2.25.7", region=replace(old.region, segment="added_1"))
+    with pytest.raises(InputError, match="already"):
+        editing.add_finding(case.reading, new, mask, SIGNER, AT)
+    no = Review(state=ReviewState.REJECTED, reviewer=SIGNER.name, at=AT, reason="outlined wrongly")
+    rejected = editing.review(case.reading, [old.tracking_uid], no)
+    added = editing.add_finding(rejected, new, mask, SIGNER, AT)
+    drawn_map = added.label_map("findings")
+    assert drawn_map.mask("added_1").sum() == mask.array.sum()
+    assert old.region.segment not in {s.name for s in drawn_map.segments}
+    assert added.report.finding(old.tracking_uid).region.segment is None
+    assert EvidenceLock.of(added) == ()
+
+
 def test_a_clinicians_sentence_replaces_the_writers_and_can_be_taken_back(case) -> None:
     number = number_of_sentence(case.reading, nodule(case.reading).tracking_uid)
     old = case.reading.report.statements[number]
