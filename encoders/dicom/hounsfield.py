@@ -41,7 +41,7 @@ taken for fat and soft tissue."""
 FAT_AS_AIR_HU = -965.0
 """Without outside air an offset above this puts fat and soft tissue where air within the body and lung are. In the same
 way an offset of 40 to 420 puts air where lung is, and fat where soft tissue is: there all three must be seen,
-fat and soft tissue in twice the share."""
+fat and soft tissue in twice the share; and HU stand where they show as much of both."""
 
 _NARROW = (("air", -1000.0, 30.0), ("fat", -100.0, 30.0), ("soft tissue", 40.0, 38.0))
 """Name, place and spread (HU) of what stands at a fixed place."""
@@ -124,7 +124,8 @@ def hounsfield_state(array: NDArray[Any], *, padding: float | None = None) -> Ho
     if len(as_hu.seen) == len(_NARROW):
         return HounsfieldState(state=State.HU, evidence=as_hu.words())
     best = _best_other(values, weights)
-    if best is not None and best.gain - as_hu.gain > LIKELIHOOD_GAIN:
+    is_chest_as_it_is = best is not None and _may_be_lung(best) and min(as_hu.shares[1:]) >= 2 * MIN_SHARE
+    if best is not None and best.gain - as_hu.gain > LIKELIHOOD_GAIN and not is_chest_as_it_is:
         return HounsfieldState(state=_state_of(best), evidence=best.words())
     is_high = as_hu.bone > MAX_BONE_SHARE and np.percentile(samples, 2) > -80
     if len(as_hu.seen) > 1 and not is_high:
@@ -216,14 +217,18 @@ def _is_credible(reading: _Reading) -> bool:
     if reading.scale != 1.0:
         return air >= MIN_SHARE and min(fat, soft) >= MIN_SHARE and tissue >= 4 * MIN_SHARE
     if air >= MIN_SHARE:
-        may_be_lung = 40.0 <= reading.offset <= 420.0
-        return tissue >= 2 * MIN_SHARE and (not may_be_lung or min(fat, soft) >= 2 * MIN_SHARE)
+        return tissue >= 2 * MIN_SHARE and (not _may_be_lung(reading) or min(fat, soft) >= 2 * MIN_SHARE)
     is_stored = any(abs(abs(reading.offset) - o) < OFFSET_TOLERANCE_HU for o in STORED_OFFSETS_HU)
     if is_stored and not FAT_AS_AIR_HU <= reading.offset <= 0:
         return (min(fat, soft) >= MIN_SHARE and tissue >= 0.4) or (reading.offset > 0 and soft >= 0.6)
     may_be_air_and_lung = FAT_AS_AIR_HU <= reading.offset <= -600.0
     may_be_contrast = -CONTRAST_TOLERANCE_HU <= reading.offset <= DENSE_CONTRAST_HU
     return min(fat, soft) >= MIN_SHARE and tissue >= 0.6 and not may_be_air_and_lung and not may_be_contrast
+
+
+def _may_be_lung(reading: _Reading) -> bool:
+    """Whether its air stands where lung is, and its fat where soft tissue is."""
+    return reading.scale == 1.0 and 40.0 <= reading.offset <= 420.0
 
 
 def _state_of(reading: _Reading) -> State:

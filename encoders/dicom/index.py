@@ -40,8 +40,8 @@ _TABLES = (
 )
 _WAIT_S = 5.0
 _JUDGING = (
-    "numpy", "pydicom", "pylibjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle", "pylibjpeg-libjpeg", "pyjpegls",
-    "python-gdcm",
+    "numpy", "pydicom", "imagecodecs", "pylibjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle", "pylibjpeg-libjpeg",
+    "pyjpegls", "python-gdcm",
 )  # fmt: skip
 """Packages that a verdict depends on: the decoders that are installed among them."""
 

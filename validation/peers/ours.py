@@ -36,7 +36,7 @@ def _grid(volume: Any) -> Grid:
 CONTENDER = Contender(
     name="tomoscribe",
     call="scan(folder), load_volume(study, series)",
-    packages=("tomoscribe", "pydicom", "pyjpegls", "pylibjpeg-openjpeg", "pylibjpeg-rle"),
+    packages=("tomoscribe", "pydicom", "imagecodecs", "pyjpegls", "pylibjpeg-openjpeg", "pylibjpeg-rle"),
     prepare=_prepare,
     start=_start,
     read=_read,

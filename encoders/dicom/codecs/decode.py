@@ -16,6 +16,8 @@ _NATIVE = frozenset({"", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10
 
 def uses_all_cores(transfer_syntax_uid: str) -> bool:
     """Whether threads help: not where a decoder keeps the interpreter's lock, and they would only wait for it."""
+    if transfer_syntax_uid in rle.SYNTAXES:
+        return rle.lets_lock_go()
     return transfer_syntax_uid in _WITHOUT_LOCK or transfer_syntax_uid in _NATIVE
 
 
