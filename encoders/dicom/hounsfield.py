@@ -41,7 +41,7 @@ taken for fat and soft tissue."""
 FAT_AS_AIR_HU = -965.0
 """Without outside air an offset above this puts fat and soft tissue where air within the body and lung are. In the same
 way an offset of 40 to 420 puts air where lung is, and fat where soft tissue is: there all three must be seen,
-fat and soft tissue in twice the share; and HU stand where they show as much of both."""
+fat and soft tissue in twice the share; and HU stand where they show both."""
 
 _NARROW = (("air", -1000.0, 30.0), ("fat", -100.0, 30.0), ("soft tissue", 40.0, 38.0))
 """Name, place and spread (HU) of what stands at a fixed place."""
@@ -124,7 +124,7 @@ def hounsfield_state(array: NDArray[Any], *, padding: float | None = None) -> Ho
     if len(as_hu.seen) == len(_NARROW):
         return HounsfieldState(state=State.HU, evidence=as_hu.words())
     best = _best_other(values, weights)
-    is_chest_as_it_is = best is not None and _may_be_lung(best) and min(as_hu.shares[1:]) >= 2 * MIN_SHARE
+    is_chest_as_it_is = best is not None and _may_be_lung(best) and min(as_hu.shares[1:]) >= MIN_SHARE
     if best is not None and best.gain - as_hu.gain > LIKELIHOOD_GAIN and not is_chest_as_it_is:
         return HounsfieldState(state=_state_of(best), evidence=best.words())
     is_high = as_hu.bone > MAX_BONE_SHARE and np.percentile(samples, 2) > -80

@@ -79,13 +79,13 @@ def _fast_decoder() -> Callable[..., Any] | None:
         return None
     high, low = b"\xfd\x01", b"\x01\x07\x08\xff\x09"  # 4 x 1; 7, 8, 2 x 9
     frame = _TABLE.pack(2, 64, 66, *[0] * 13) + high + low + b"\0"
-    known = np.zeros(4, np.uint16)
+    known = bytearray(8)
     try:
-        dicomrle_decode(frame, known.dtype, out=known.view(np.uint8))
+        dicomrle_decode(frame, np.dtype(np.uint16), out=known)
     except (ValueError, RuntimeError):
         return None
     found: Callable[..., Any] = dicomrle_decode
-    return found if known.tolist() == [263, 264, 265, 265] else None
+    return found if np.frombuffer(known, np.uint16).tolist() == [263, 264, 265, 265] else None
 
 
 @functools.cache

@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import UID, ExplicitVRLittleEndian
+from scipy import ndimage
 
 from tomoscribe.core.errors import InputError
+from tomoscribe.encoders.dicom.deidentify.drawn_text import drawn_text
 from tomoscribe.encoders.dicom.headers import integer, text
 
 _NAMES = {"PixelData": 0x7FE00010, "FloatPixelData": 0x7FE00008, "DoubleFloatPixelData": 0x7FE00009}
@@ -112,25 +115,40 @@ def _stripped(frame: bytes, is_comment, last: tuple[int, ...]) -> bytes:  # type
     return out + b"\0" * (len(out) % 2)
 
 
-def black_out(source: Dataset) -> Dataset:
-    """Decompresses an ultrasound picture and blackens all outside its declared regions (0018,6011), in place.
+def black_out(source: Dataset) -> int:
+    """Blackens an ultrasound picture outside its declared regions (0018,6011), and what looks like text within them.
+
+    In place; a compressed one is decompressed.
+
+    Returns:
+        How many words, lines or marks were blackened within the regions, over all frames.
 
     Raises:
         InputError: the colours are coded in a way in which black is not zero.
     """
     if source.file_meta.TransferSyntaxUID.is_compressed:
         source.decompress(as_rgb=True, generate_instance_uid=False)
-    if text(source, "PhotometricInterpretation") not in ("RGB", "MONOCHROME2"):
-        raise InputError("ultrasound in a colour coding that is not blacked out here", remedy="leave this series out")
     array = source.pixel_array
+    if text(source, "PhotometricInterpretation") not in ("RGB", "MONOCHROME2") or array.dtype != np.uint8:
+        raise InputError("ultrasound in a colour coding that is not blacked out here", remedy="leave this series out")
     frames = array.reshape(integer(source, "NumberOfFrames") or 1, int(source.Rows), int(source.Columns), -1)
-    keep = np.zeros(frames.shape[1:3], dtype=bool)
+    keep = _declared(source, frames.shape[1:3])
+    cleaned, count = np.zeros_like(frames), 0
+    for n, frame in enumerate(frames):
+        picture = np.where(keep[:, :, None], frame, 0).astype(np.uint8)
+        drawn = drawn_text(picture)
+        count += int(ndimage.label(drawn)[1])
+        cleaned[n] = np.where(drawn[:, :, None], 0, picture)
+    source.PlanarConfiguration = 0
+    source.PixelData = cleaned.tobytes() + b"\0" * (cleaned.nbytes % 2)
+    return count
+
+
+def _declared(source: Dataset, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    keep = np.zeros(shape, dtype=bool)
     for region in source.SequenceOfUltrasoundRegions:
         keep[
             int(region.RegionLocationMinY0) : int(region.RegionLocationMaxY1) + 1,
             int(region.RegionLocationMinX0) : int(region.RegionLocationMaxX1) + 1,
         ] = True
-    frames = np.where(keep[None, :, :, None], frames, 0).astype(array.dtype)
-    source.PlanarConfiguration = 0
-    source.PixelData = frames.tobytes() + b"\0" * (frames.nbytes % 2)
-    return source
+    return keep

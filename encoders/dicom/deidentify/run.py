@@ -45,7 +45,11 @@ REPORT_FILE = "deidentification.json"
 _log = logging.getLogger(__name__)
 _DECODE_ERRORS = (*BROKEN_FILE, RuntimeError, IndexError)
 _SR_CLASSES = "1.2.840.10008.5.1.4.1.1.88."
-_REGION_WARNING = "only what lies outside the declared ultrasound regions was blackened: look at each picture"
+_TEXT_COUNT = "parts of pictures blackened that looked like text"
+_REGION_WARNING = (
+    "what lies outside the declared ultrasound regions was blackened, and what looks like text within them: "
+    "look at each picture"
+)
 
 
 @dataclass(kw_only=True)
@@ -115,7 +119,7 @@ def deidentify(
         reports.sort(key=lambda r: r.number)
         report = DeidentificationReport(
             profile=edition(),
-            codes=tuple(_codes(job, "")),
+            codes=tuple(_codes(job, "", pixels_cleaned=any(_TEXT_COUNT in r.counts for r in reports))),
             files=tuple(reports),
             passed_over=found.passed_over,
         )
@@ -195,13 +199,14 @@ def _one_file(item: _Input, study: _Study, job: _Job) -> FileReport:
     rules = Rules(key=job.key, alias=alias, options=job.options, identifiers=study.identifiers)
     _complete_meta(source)
     warnings = (HEAD_WARNING,) if item.shows_face else ()
-    if is_ultrasound(source):
-        source, warnings = black_out(source), (_REGION_WARNING,)
     cleaner = Cleaner(rules=rules)
+    if is_ultrasound(source):
+        cleaner.counts[_TEXT_COUNT] = black_out(source)
+        warnings = (_REGION_WARNING,)
     target = cleaner.clean(source)
     target.file_meta = _meta(source, target)
     _refuse_leaks(target, rules)
-    _mark(target, item, job)
+    _mark(target, item, job, pixels_cleaned=_TEXT_COUNT in cleaner.counts)
     copy_pixels(source, target)
     path = _place(target, alias.name, job.staging)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -244,20 +249,24 @@ def _refuse_leaks(target: Dataset, rules: Rules) -> None:
         raise OutputError("an identifier of the input was found in the cleaned header")
 
 
-def _mark(target: Dataset, item: _Input, job: _Job) -> None:
-    """Says in the object itself what was done to it (PS3.15 E.1.1)."""
+def _mark(target: Dataset, item: _Input, job: _Job, *, pixels_cleaned: bool) -> None:
+    """Says in the object itself what was done to it (PS3.15 E.1.1 and E.3.1)."""
     target.PatientIdentityRemoved = "YES"
     target.DeidentificationMethod = [f"tomoscribe {version('tomoscribe')}", edition()]
-    codes = _codes(job, str(target.SOPClassUID))
+    codes = _codes(job, str(target.SOPClassUID), pixels_cleaned=pixels_cleaned)
     target.DeidentificationMethodCodeSequence = DicomSequence([_code_item(c) for c in codes])
     modified = Option.MODIFIED_DATES in job.options
     target.LongitudinalTemporalInformationModified = "MODIFIED" if modified else "REMOVED"
+    if pixels_cleaned:
+        target.BurnedInAnnotation = "NO"
     if item.shows_face:
         target.RecognizableVisualFeatures = "YES"
 
 
-def _codes(job: _Job, sop_class: str) -> list[Code]:
-    chosen = [CODES[o] for o in Option if o in job.options]
+def _codes(job: _Job, sop_class: str, *, pixels_cleaned: bool) -> list[Code]:
+    """Clean Pixel Data is claimed only of objects whose pixels were cleaned, not because it was chosen."""
+    applied = job.options if pixels_cleaned else job.options - {Option.CLEAN_PIXEL_DATA}
+    chosen = [CODES[o] for o in Option if o in applied]
     return [BASIC, *([STRUCTURED_CONTENT] if sop_class.startswith(_SR_CLASSES) else []), *chosen]
 
 
