@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tomoscribe.core import Finding, Laterality, Presence, Provenance, Reading, Report, Study, Timing, Volume
 from tomoscribe.core.errors import ConfigError, InputError, LockError, UnsupportedError
 from tomoscribe.core.uids import sha256_of
 from tomoscribe.findings.measured import Measured, Progress
 from tomoscribe.reports.examinations import Selection, select
+from tomoscribe.reports.memory import peak_memory_bytes
 from tomoscribe.reports.plan import Plan, make_plan
 from tomoscribe.reports.writer import DECODER_LANGUAGE, check_language, translated, write_report
 from tomoscribe.reports.writer.header import Exam
@@ -283,6 +282,4 @@ class _Clock:
         self._seconds.append((name, time.perf_counter() - start))
 
     def timing(self) -> Timing:
-        unit = 1 if sys.platform == "darwin" else 1024
-        peak: Any = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return Timing(seconds=tuple(self._seconds), peak_memory_bytes=int(peak) * unit)
+        return Timing(seconds=tuple(self._seconds), peak_memory_bytes=peak_memory_bytes())
