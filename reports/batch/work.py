@@ -31,7 +31,7 @@ from tomoscribe.reports.batch.records import (
     summary_of_study,
 )
 from tomoscribe.reports.batch.sources import has_changed
-from tomoscribe.reports.memory import peak_memory_bytes
+from tomoscribe.reports.memory import give_back_memory, peak_memory_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +102,7 @@ class StudyWorker:
             return attempt.record(Status.CHANGED)
         self._audit.record(Event.EXPORTED, study_uid=task.study.study_uid, patient=patient, detail="to a batch folder")
         self._publish(task, reading, volumes, staged)
+        give_back_memory()
         attempt.stage = "done"
         return attempt.record(Status.DONE, reading=reading, were_read=frozenset((r.series_uid, r.part) for r in refs))
 

@@ -39,7 +39,7 @@ def main() -> None:
     one.add_argument("out", type=Path)
     one.set_defaults(run=_one_run)
     memory = commands.add_parser("memory", help="memory of one process over many small studies")
-    memory.add_argument("work", type=Path, help="a new folder")
+    memory.add_argument("work", type=Path, help="a new folder, or one whose export is read")
     memory.add_argument("--studies", type=int, default=1000)
     memory.set_defaults(run=_memory)
     arguments = parser.parse_args()
@@ -89,7 +89,8 @@ def _one_run(arguments: argparse.Namespace) -> None:
 def _memory(arguments: argparse.Namespace) -> None:
     from tomoscribe.validation.batch_trial.memory import make_small_export, memory_trial
 
-    make_small_export(arguments.work / "export", arguments.studies)
+    if not (arguments.work / "export").is_dir():
+        make_small_export(arguments.work / "export", arguments.studies)
     trial = memory_trial(arguments.work / "export", arguments.work / "out", said=lambda w: print(w, flush=True))
     print(f"{len(trial.rss_bytes)} studies, {trial.num_set_aside} set aside")
     print(f"growth after the first hundred: {trial.growth_bytes / 1e6:.1f} MB over a thousand studies")
