@@ -7,7 +7,7 @@ import contextlib
 import shlex
 from pathlib import Path
 
-from tomoscribe.validation.batch_trial.export import copied, make_export
+from tomoscribe.validation.batch_trial.export import add_full_size, copied, make_export
 from tomoscribe.validation.batch_trial.kill import kill_trial
 
 
@@ -18,6 +18,7 @@ def main() -> None:
     export.add_argument("folder", type=Path)
     export.add_argument("--studies", type=int, default=200)
     export.add_argument("--broken-every", type=int, default=20)
+    export.add_argument("--full-size", type=int, default=0, help="so many studies of full size beside them")
     export.add_argument("--real", type=Path, help="a folder of real scans to put beside the generated ones")
     export.set_defaults(run=_export)
     kill = commands.add_parser("kill", help="kill -9 at random moments, against an undisturbed run")
@@ -48,6 +49,7 @@ def main() -> None:
 
 def _export(arguments: argparse.Namespace) -> None:
     planted = make_export(arguments.folder, arguments.studies, broken_every=arguments.broken_every)
+    add_full_size(arguments.folder, arguments.full_size)
     if arguments.real:
         copied(arguments.folder, arguments.real)
     print(f"{len(planted)} studies, {sum(p.broken is not None for p in planted)} broken")

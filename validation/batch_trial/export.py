@@ -18,6 +18,7 @@ from tomoscribe.phantoms.chest.case import chest_case
 
 FIRST_SEED = 1_700_000
 """Held-out phantoms: training draws below 1,000,000."""
+FULL_SEED = 1_840_000
 HEAD_MM = 3.5
 CHEST_EVERY = 8
 TWO_SERIES_EVERY = 10
@@ -171,6 +172,26 @@ BREAKERS: dict[str, Callable[[Path], None]] = {
     "no positions": _no_position,
 }
 """Ways to break a study, each refused for another reason."""
+
+
+def add_full_size(export: Path, num_studies: int) -> None:
+    """Head MRs and, every third, chest CTs as scanners make them, below the export."""
+    for n in range(num_studies):
+        seed = FULL_SEED + n
+        if n % 3 == 1:
+            volumes = chest_case(seed, spacing_mm=1.5).volumes
+        else:
+            volumes = brain_case(seed, spacing_mm=1.0, contrasts=("T1",)).volumes
+        identity = SyntheticIdentity(
+            patient_id=f"PHANTOM-FULL-{n}",
+            patient_name="PHANTOM^FULL",
+            study_date=f"2026-02-{1 + n:02d}",
+            birth_date="1960-03-01",
+            sex="M",
+            age_years=65,
+        )
+        for name, volume in volumes.items():
+            write_series(volume, export / "full" / f"study{n:02d}" / name, identity=identity)
 
 
 def copied(export: Path, real: Path) -> None:
