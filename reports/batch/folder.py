@@ -26,7 +26,7 @@ from tomoscribe.core.errors import OutputError
 from tomoscribe.reports.batch.journal import unwritable
 
 SCHEMA = "tomoscribe.batch"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
-from tomoscribe.core import Presence, Reading, SectionName, Series, Study, reportable
+from tomoscribe.core import Presence, Reading, Report, SectionName, Series, Study, reportable
 from tomoscribe.core.errors import TomoscribeError
 from tomoscribe.core.terms import ORGAN_MEASUREMENT
 
@@ -53,7 +53,8 @@ class Summary:
     """What the worklist shows of a study; neither name nor ID of the patient.
 
     Args:
-        urgency: 0 actionable findings, 1 other findings, 2 review list only, 3 nothing found, 4 not read.
+        urgency: 0 actionable findings, 1 other findings, 2 review list only, 3 no finding reported, 4 read, but nothing
+            in it could be assessed, 5 not read.
         patient: the first characters of the patient key, to see which studies belong together.
     """
 
@@ -132,7 +133,8 @@ def now() -> str:
 def reason_of(error: TomoscribeError) -> str:
     """What, and what to do; where only if that is a UID: file names may hold a patient's."""
     where = error.where if error.where and _UID.fullmatch(error.where) else None
-    return TomoscribeError(error.what, where=where, remedy=error.remedy).line()
+    remedy = None if error.remedy is None else error.remedy[:1].upper() + error.remedy[1:]
+    return TomoscribeError(error.what, where=where, remedy=remedy).line()
 
 
 Part = tuple[str, str | None]
@@ -160,7 +162,7 @@ def _series_row(series: Series, was_read: bool) -> SeriesRow:
 def summary_of_study(study: Study) -> Summary:
     """For a study that was not read."""
     return Summary(
-        urgency=4,
+        urgency=5,
         date=study.date,
         age_years=study.age_years,
         sex=study.sex,
@@ -176,17 +178,23 @@ def summary_of(reading: Reading) -> Summary:
     present = [f for f in reportable(report.findings) if f.type != ORGAN_MEASUREMENT]
     actionable = sum(f.actionable for f in present)
     review = sum(f.presence is Presence.UNCERTAIN for f in report.findings)
-    impression = report.section(SectionName.IMPRESSION)
+    assessed = any(f.presence is not Presence.NOT_ASSESSED for f in report.findings)
     return Summary(
-        urgency=0 if actionable else 1 if present else 2 if review else 3,
+        urgency=0 if actionable else 1 if present else 2 if review else 3 if assessed else 4,
         date=study.date,
         age_years=study.age_years,
         sex=study.sex,
         patient=study.patient_key[:8],
         description=study.description,
-        impression=() if impression is None else tuple(s.text for s in impression.statements),
+        impression=_texts(report, SectionName.IMPRESSION)
+        + (() if assessed else _texts(report, SectionName.NOT_ASSESSED)[:1]),
         num_actionable=actionable,
         num_present=len(present),
         num_review=review,
         warnings=report.warnings,
     )
+
+
+def _texts(report: Report, section: SectionName) -> tuple[str, ...]:
+    found = report.section(section)
+    return () if found is None else tuple(s.text for s in found.statements)

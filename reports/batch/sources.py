@@ -22,7 +22,7 @@ from tomoscribe.findings.measured import Progress
 from tomoscribe.reports.batch.journal import unwritable
 from tomoscribe.reports.batch.records import StudyTask
 
-DAMAGED = "the zip is cut off or damaged. copy or export it again."
+DAMAGED = "the zip is cut off or damaged. Copy or export it again."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from tomoscribe.reports.batch.records import Status, StudyRecord, Summary, now
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 TEMPLATE = "worklist.html.j2"
-URGENCY_WORDS = ("actionable", "findings", "review list", "nothing found", "not read")
+URGENCY_WORDS = ("actionable", "findings", "review list", "no finding reported", "not assessed", "not read")
 """By ``Summary.urgency``."""
 
 

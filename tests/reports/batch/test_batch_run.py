@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -18,10 +20,13 @@ from typer.testing import CliRunner
 
 from tests.reports.batch.cases import NUM_KILLS, NUM_STUDIES, OPTIONS, SETTINGS, config, read_here
 from tomoscribe.cli.main import app
+from tomoscribe.core import Presence
+from tomoscribe.core.serial import reading_from_json
 from tomoscribe.reports.batch import BatchResult, run_batch
 from tomoscribe.reports.batch.pools import ProcessPool
-from tomoscribe.reports.batch.records import Status
+from tomoscribe.reports.batch.records import Status, summary_of
 from tomoscribe.reports.batch.run import Standing
+from tomoscribe.reports.batch.worklist import URGENCY_WORDS
 from tomoscribe.validation.batch_trial.kill import canonical, differences, killed_runs, uids
 
 
@@ -67,6 +72,27 @@ def test_the_worklist_stands_alone_and_names_nobody(reference: BatchResult) -> N
     assert "PHANTOM" not in written.upper().replace("TOMOSCRIBE PHANTOM", "")
     for name in filter(None, (r.folder for r in reference.records)):
         assert f'href="{name}/report.html"' in page
+
+
+def test_a_study_in_which_nothing_was_assessed_is_not_listed_as_without_finding(reference: BatchResult) -> None:
+    name = next(r.folder for r in reference.records if r.folder is not None)
+    reading = reading_from_json((reference.folder.results(name) / "report.json").read_text(encoding="utf-8"))
+    assert summary_of(reading).urgency == 3
+    unassessed = tuple(f for f in reading.report.findings if f.presence is Presence.NOT_ASSESSED)
+    summary = summary_of(replace(reading, report=replace(reading.report, findings=unassessed)))
+    assert URGENCY_WORDS[summary.urgency] == "not assessed"
+    assert "not assessed" in summary.impression[-1]
+
+
+def test_the_estimate_waits_for_the_first_study(export: Path, tmp_path: Path) -> None:
+    (tmp_path / "export").mkdir()
+    for n in range(2):
+        shutil.copytree(export / f"study{n}", tmp_path / "export" / f"study{n}")
+    (tmp_path / "export" / "cut.zip").write_bytes((export / "study2.zip").read_bytes()[:5000])
+    told: list[Standing] = []
+    read_here(tmp_path / "export", tmp_path / "out", watch=told.append)
+    assert [s.seconds_left is None for s in told] == [True, False, False]
+    assert (told[-1].done, told[-1].set_aside, told[-1].seconds_left) == (1, 2, 0.0)
 
 
 def test_a_second_run_finds_everything_done(reference: BatchResult, export: Path) -> None:
