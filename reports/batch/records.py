@@ -179,6 +179,7 @@ def summary_of(reading: Reading) -> Summary:
     actionable = sum(f.actionable for f in present)
     review = sum(f.presence is Presence.UNCERTAIN for f in report.findings)
     assessed = any(f.presence is not Presence.NOT_ASSESSED for f in report.findings)
+    why = () if assessed else _texts(report, SectionName.NOT_ASSESSED)[:1]
     return Summary(
         urgency=0 if actionable else 1 if present else 2 if review else 3 if assessed else 4,
         date=study.date,
@@ -186,8 +187,7 @@ def summary_of(reading: Reading) -> Summary:
         sex=study.sex,
         patient=study.patient_key[:8],
         description=study.description,
-        impression=_texts(report, SectionName.IMPRESSION)
-        + (() if assessed else _texts(report, SectionName.NOT_ASSESSED)[:1]),
+        impression=_texts(report, SectionName.IMPRESSION) + why,
         num_actionable=actionable,
         num_present=len(present),
         num_review=review,

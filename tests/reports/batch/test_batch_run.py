@@ -27,6 +27,7 @@ from tomoscribe.reports.batch.pools import ProcessPool
 from tomoscribe.reports.batch.records import Status, summary_of
 from tomoscribe.reports.batch.run import Standing
 from tomoscribe.reports.batch.worklist import URGENCY_WORDS
+from tomoscribe.reports.writer import write_report
 from tomoscribe.validation.batch_trial.kill import canonical, differences, killed_runs, uids
 
 
@@ -78,8 +79,9 @@ def test_a_study_in_which_nothing_was_assessed_is_not_listed_as_without_finding(
     name = next(r.folder for r in reference.records if r.folder is not None)
     reading = reading_from_json((reference.folder.results(name) / "report.json").read_text(encoding="utf-8"))
     assert summary_of(reading).urgency == 3
-    unassessed = tuple(f for f in reading.report.findings if f.presence is Presence.NOT_ASSESSED)
-    summary = summary_of(replace(reading, report=replace(reading.report, findings=unassessed)))
+    unassessed = [f for f in reading.report.findings if f.presence is Presence.NOT_ASSESSED]
+    report = write_report(reading.study, unassessed, provenance=reading.report.provenance)
+    summary = summary_of(replace(reading, report=report))
     assert URGENCY_WORDS[summary.urgency] == "not assessed"
     assert "not assessed" in summary.impression[-1]
 
