@@ -38,6 +38,7 @@ SITE_WORDS: dict[Code, str] = {
     terms.LEFT_LOWER_LOBE: "left lower lobe",
     terms.PLEURA: "pleura",
     terms.AIRWAYS: "airways",
+    terms.THORACIC_VERTEBRAE: "vertebrae",
     terms.INTRACRANIAL: "intracranial",
     terms.BRAIN: "brain",
     terms.CEREBRAL_WHITE_MATTER: "white matter",
@@ -132,6 +133,11 @@ def for_decoder(finding: Finding) -> Finding:
         measurements=tuple(m for m in finding.measurements if m.name in _DECODER_MEASUREMENTS),
         attributes=tuple(a for a in finding.attributes if a.name in _DECODER_ATTRIBUTES),
     )
+
+
+def decoder_findings(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings that the decoder can word, as it knows them; the writer words the rest."""
+    return tuple(for_decoder(f) for f in findings if f.site != terms.THORACIC_VERTEBRAE)
 
 
 @dataclass(frozen=True, kw_only=True)

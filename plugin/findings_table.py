@@ -149,7 +149,8 @@ def _what(finding: Finding) -> str:
     words = language_of(language())
     site = words.sites.get(finding.site, finding.site.meaning.lower())
     if finding.type == terms.ORGAN_MEASUREMENT:
-        return tr("{site} volume", site=words.started(site))
+        named = words.started(site)
+        return named if finding.measurement(terms.VOLUME) is None else tr("{site} volume", site=named)
     density = words.densities.get(finding.attribute(terms.ATTENUATION_CLASS) or finding.type, "")
     noun = words.entities.get(finding.type, finding.type.meaning.lower())
     lobe = finding.attribute(terms.LOBE)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tomoscribe.core import Finding, Presence, Reading, SectionName, Source, Statement, StatementKind
+from tomoscribe.core import Code, Finding, Presence, Reading, SectionName, Source, Statement, StatementKind, terms
 from tomoscribe.core.errors import ConfigError
-from tomoscribe.findings.sheet import FactSheet
+from tomoscribe.findings.sheet import FactSheet, decoder_findings
 from tomoscribe.reports.lock.sentences import check_linked
 from tomoscribe.reports.writer import (
     DECODER_LANGUAGE,
@@ -16,6 +17,7 @@ from tomoscribe.reports.writer import (
     language_of,
     review_statement,
     unassessed_statement,
+    with_supplement,
 )
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from tomoscribe.fusion.types import StudyTokens
 
 
+_WRITERS_ORGANS: tuple[tuple[re.Pattern[str], Code], ...] = (
+    (re.compile(r"vertebra|trabecular|bone density"), terms.THORACIC_VERTEBRAE),
+)
 _PLACES = {
     Presence.PRESENT: (StatementKind.FINDING, SectionName.FINDINGS),
     Presence.UNCERTAIN: (StatementKind.REVIEW, SectionName.REVIEW_LIST),
@@ -56,15 +61,32 @@ def answer_question(question: str, reading: Reading, model: ReportModel, tokens:
     if not question.strip():
         raise ConfigError("expected a question, found nothing", remedy='ask, for example: "How large is the nodule?"')
     language = reading.report.language
-    sheet = FactSheet.from_findings(reading.report.findings)
+    own = [f for f in reading.report.findings if f.site in _sites_asked(question)]
+    if own:
+        text = " ".join(_writers(f, language) for f in own)
+        return GroundedAnswer(text=text, finding_uids=tuple(f.tracking_uid for f in own))
+    sheet = FactSheet.from_findings(decoder_findings(reading.report.findings))
     answer = model.answer(question, sheet, tokens)
-    cited = [(sheet.row(s.tag).finding, s.text) for s in answer.sentences]
+    cited = [_cited(sheet.row(s.tag).finding.tracking_uid, s.text, reading) for s in answer.sentences]
     if not cited:
         text = answer.text if language == DECODER_LANGUAGE else language_of(language).text("no_answer")
         return GroundedAnswer(text=text, finding_uids=())
     holds = [language == DECODER_LANGUAGE and _holds(text, finding, reading) for finding, text in cited]
     texts = [t if is_true else _writers(f, language) for is_true, (f, t) in zip(holds, cited, strict=True)]
     return GroundedAnswer(text=" ".join(texts), finding_uids=tuple(f.tracking_uid for f, _ in cited))
+
+
+def _sites_asked(question: str) -> frozenset[Code]:
+    """Organs that the decoder does not know and the question is about; the writer answers on them."""
+    return frozenset(site for pattern, site in _WRITERS_ORGANS if pattern.search(question.lower()))
+
+
+def _cited(tracking_uid: str, text: str, reading: Reading) -> tuple[Finding, str]:
+    """The whole finding, and the decoder's sentence with the writer's on what the decoder does not know of it."""
+    finding = reading.report.finding(tracking_uid)
+    if finding.presence is not Presence.PRESENT:
+        return finding, text
+    return finding, with_supplement(text, finding, Phrasebook(None, reading.report.language))
 
 
 def _holds(text: str, finding: Finding, reading: Reading) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tomoscribe.core import Report, Section, SectionName, Source, Statement, StatementKind
-from tomoscribe.findings.sheet import FactSheet, for_decoder
+from tomoscribe.findings.sheet import FactSheet, decoder_findings
 from tomoscribe.reports.writer import Phrasebook, with_supplement
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def reworded(
         report: the writer's; it also gives the order and what the decoder does not word.
         temperature: 0 takes the likeliest word each time.
     """
-    sheet = FactSheet.from_findings([for_decoder(f) for f in report.findings])
+    sheet = FactSheet.from_findings(decoder_findings(report.findings))
     sentences = model.write(sheet, tokens, temperature=temperature, seed=seed)
     return with_sentences(report, sheet, sentences)
 

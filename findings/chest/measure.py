@@ -29,7 +29,7 @@ from tomoscribe.core import (
 from tomoscribe.core.errors import UnsupportedError
 from tomoscribe.core.uids import derive_uid
 from tomoscribe.findings import measuring
-from tomoscribe.findings.chest import emphysema, grid
+from tomoscribe.findings.chest import emphysema, grid, vertebrae
 from tomoscribe.findings.chest.cubes import NoduleClassifier
 from tomoscribe.findings.chest.lungs import AIRWAYS, LEFT, RIGHT, Lungs, segment_lungs
 from tomoscribe.findings.chest.nodule_findings import (
@@ -39,6 +39,7 @@ from tomoscribe.findings.chest.nodule_findings import (
     nodule_uid,
 )
 from tomoscribe.findings.chest.nodules import MASS_MM, Nodule, NoduleConfig, find_nodules
+from tomoscribe.findings.chest.vertebrae import measure_vertebrae
 from tomoscribe.findings.evidence import evidence_at
 from tomoscribe.findings.measured import Measured, Progress
 
@@ -103,7 +104,7 @@ def measure_chest(
     step("segmenting lungs and airways", 0.05)
     scan = _scan(volume, classifier, config, device)
     step("measuring lungs and emphysema", 0.35)
-    organs = [*_organs(scan), _emphysema(scan)]
+    organs = [*_organs(scan), _vertebrae(scan), _emphysema(scan)]
     step("looking for nodules", 0.45)
     found = find_nodules(scan.turned, scan.lungs, classifier, config)
     step("measuring nodules", 0.9)
@@ -174,6 +175,40 @@ def _organs(scan: _Scan) -> list[Finding]:
             )
         )
     return found
+
+
+def _vertebrae(scan: _Scan) -> Finding:
+    """Trabecular attenuation of the spine, or why it is not assessed."""
+    acquisition = scan.volume.acquisition
+    against = vertebrae.objections(acquisition)
+    found = measure_vertebrae(scan.turned, scan.lungs)
+    reason = found if isinstance(found, str) else f"not reliable because of {_listed(against)}" if against else None
+    center = None if isinstance(found, str) else found.centers_mm[len(found.centers_mm) // 2]
+    measured: tuple[Measurement, ...] = ()
+    if not isinstance(found, str) and reason is None:
+        value, spread = found.median_hu, found.sd_hu
+        measured = (Measurement(name=terms.MEAN_ATTENUATION, value=value, unit=terms.HU, uncertainty=spread),)
+    return Finding(
+        tracking_uid=scan.uid("vertebrae"),
+        type=terms.ORGAN_MEASUREMENT,
+        site=terms.THORACIC_VERTEBRAE,
+        presence=Presence.PRESENT if measured else Presence.NOT_ASSESSED,
+        provenance=replace(scan.provenance, weights_sha256=None),
+        region=None if isinstance(found, str) else _vertebra_region(found, scan),
+        measurements=measured,
+        evidence=() if center is None else evidence_at(scan.volume, center),
+        note=reason or vertebrae.note(acquisition),
+    )
+
+
+def _vertebra_region(found: vertebrae.Vertebrae, scan: _Scan) -> Region:
+    places = np.array(found.centers_mm)
+    return Region(
+        center_mm=found.centers_mm[len(places) // 2],
+        box_min_mm=measuring.point(places.min(axis=0)),
+        box_max_mm=measuring.point(places.max(axis=0)),
+        frame_of_reference_uid=scan.volume.geometry.frame_of_reference_uid,
+    )
 
 
 def _region(labels: NDArray[np.uint8], numbers: Sequence[int], geometry: Geometry, segment: str | None) -> Region:

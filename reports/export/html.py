@@ -132,8 +132,8 @@ def _context(reading: Reading, pictures: Mapping[str, tuple[KeyImage, ...]], lab
     report, study = reading.report, reading.study
     cards = [_card(n, f, pictures, labels) for n, f in enumerate(report.findings, start=1)]
     by_uid = {c.finding.tracking_uid: c for c in cards}
-    organs = [c for c in cards if c.finding.type == terms.ORGAN_MEASUREMENT]
-    rest = [by_uid[f.tracking_uid] for f in by_urgency(report.findings) if f.type != terms.ORGAN_MEASUREMENT]
+    organs = [c for c in cards if c.finding.type == terms.ORGAN_MEASUREMENT and c.finding.measurements]
+    rest = [c for f in by_urgency(report.findings) if (c := by_uid[f.tracking_uid]) not in organs]
     return {
         "report": report,
         "t": labels,

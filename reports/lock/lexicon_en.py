@@ -111,6 +111,9 @@ SITES: dict[str, Code] = {
     "pleura|pleural|pleural space|pleural cavity": terms.PLEURA,
     "airway|airways|tracheobronchial tree|bronchial tree|tracheobronchial|airway tree|trachea and bronchi|"
     "trachea and the bronchi|central airways|tracheobronchial system|tracheobronchial airways": terms.AIRWAYS,
+    "trabecular bone of the thoracic vertebrae|trabecular bone of the vertebrae|thoracic vertebrae|thoracic vertebra": (
+        terms.THORACIC_VERTEBRAE
+    ),
     "icv|intracranial|intracranial cavity|intracranial space|cranial cavity|cranial vault|inside the skull|"
     "intracranial compartment|cranium|intracranial contents": terms.INTRACRANIAL,
     "brain|brain tissue|brain parenchyma|cerebral parenchyma|cerebral|cerebrum|parenchymal brain": terms.BRAIN,

@@ -53,6 +53,7 @@ SITES: dict[str, Code] = {
     "肺|肺内|肺部|肺脏|肺实质|肺实质内|肺野|肺野内|肺组织|肺容积|肺体积": terms.LUNG,
     "胸膜|胸膜腔|胸腔": terms.PLEURA,
     "气道|气管支气管|气管支气管树|气管及支气管|气管、支气管|气管和支气管|气道管腔|中央气道": terms.AIRWAYS,
+    "胸椎松质骨|胸椎椎体松质骨": terms.THORACIC_VERTEBRAE,
     "颅内|颅腔|颅腔内|icv": terms.INTRACRANIAL,
     "脑|脑内|脑实质|脑组织|全脑|脑部": terms.BRAIN,
     "脑白质|大脑白质|白质|脑白质内|大脑白质内|白质内": terms.CEREBRAL_WHITE_MATTER,

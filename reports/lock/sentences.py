@@ -171,6 +171,9 @@ def _owed_organ(finding: Finding, parts: Sequence[Claims]) -> list[str]:
     present = finding.presence is Presence.PRESENT
     if present and finding.measurement(terms.VOLUME) and terms.VOLUME not in _stated(finding, parts):
         owed.append("the volume")
+    density = finding.measurement(terms.MEAN_ATTENUATION)
+    if present and density and terms.MEAN_ATTENUATION not in _stated(finding, parts):
+        owed.append("the mean attenuation")
     if finding.site not in {s for c in parts for s in c.sites}:
         owed.append("the organ")
     sides = {s.side for c in parts for s in c.sides}

@@ -97,6 +97,9 @@ TEXTS: dict[str, str] = {
     "nothing_actionable": "This reading does not exclude disease; not assessed: {items}.",
     "nothing_assessed": "No statement about disease is made.",
     "no_guideline": "No guideline class is assigned; follow-up is for the radiologist to decide.",
+    "no_guideline_for_review": (
+        "No guideline class is assigned to what stands on the review list before a radiologist confirms it."
+    ),
     "guideline_class": "{guideline}: {label}; {management}.",
     "guideline_missing": "{guideline}: not assignable, missing: {items}.",
     "guideline_excluded": "{guideline}: does not apply: {reasons}.",

@@ -33,6 +33,24 @@ EXACT: dict[str, str] = {
     "no counterpart could be matched with certainty": "无法确切找到对应病灶",
     "it is too small to be told on the earlier slices": "病灶太小，在既往检查的层厚下无法辨认",
     "it cannot be read": "无法读取",
+    "the spine was not found": "未找到脊柱",
+    "too few vertebrae were found": "找到的椎体过少",
+    "the attenuation found is implausible for trabecular bone": "所得CT值对松质骨而言不合理",
+    "a tube voltage other than 120 kVp": "管电压非120 kVp",
+    "tube voltage": "管电压",
+    "median of the thoracic vertebrae, levels uncertain": "为各胸椎的中位数，节段不确定",
+    "median of the thoracic vertebrae, levels uncertain; intravenous contrast not known": (
+        "为各胸椎的中位数，节段不确定；静脉对比剂不详"
+    ),
+    "median of the thoracic vertebrae, levels uncertain; tube voltage not known": (
+        "为各胸椎的中位数，节段不确定；管电压不详"
+    ),
+    "median of the thoracic vertebrae, levels uncertain; intravenous contrast and tube voltage not known": (
+        "为各胸椎的中位数，节段不确定；静脉对比剂及管电压不详"
+    ),
+    "median of the thoracic vertebrae, levels uncertain; raised by intravenous contrast": (
+        "为各胸椎的中位数，节段不确定；受静脉对比剂影响偏高"
+    ),
     # brain
     "a T1 series is needed": "需要T1序列",
     "a FLAIR series is needed": "需要FLAIR序列",

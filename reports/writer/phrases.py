@@ -96,6 +96,14 @@ PHRASES: dict[str, tuple[str, ...]] = {
     ),
     "organ_lungs": ("Total lung volume: {volume}", "Volume of both lungs together: {volume}"),
     "organ_airways": ("Airway volume: {volume}", "Volume of the airways: {volume}"),
+    "organ_attenuation": (
+        "Mean attenuation of the {site}: {attenuation} HU",
+        "{attenuation} HU mean attenuation of the {site}",
+    ),
+    "unassessed_organ": (
+        "{site}: not assessed ({note})",
+        "{site}, not assessed ({note})",
+    ),
     "organ_intracranial": ("Intracranial volume: {volume}", "The intracranial volume is {volume}"),
     "organ_brain": ("Brain volume: {volume}", "The brain volume is {volume}", "Volume of the brain: {volume}"),
     "organ_ventricles": ("Volume of the ventricles: {volume}", "Volume of the ventricular system: {volume}"),

@@ -80,6 +80,8 @@ PHRASES_ZH: dict[str, tuple[str, ...]] = {
     "organ_side": ("{side}肺体积：{volume}", "{side}肺体积为{volume}", "{side}肺体积{volume}"),
     "organ_lungs": ("双肺总体积：{volume}", "双肺合计体积：{volume}"),
     "organ_airways": ("气道容积：{volume}", "气道容积为{volume}"),
+    "organ_attenuation": ("{site}平均CT值：{attenuation} HU", "{site}平均CT值约{attenuation} HU"),
+    "unassessed_organ": ("{site}：未评估（{note}）", "{site}未作评估（{note}）"),
     "organ_intracranial": ("颅内容积：{volume}", "颅内容积为{volume}"),
     "organ_brain": ("脑体积：{volume}", "脑体积为{volume}", "全脑体积：{volume}"),
     "organ_ventricles": ("脑室体积：{volume}", "脑室系统体积：{volume}"),

@@ -119,10 +119,17 @@ def recommendation_statements(study: Study, findings: Sequence[Finding], languag
     assessed = [] if header.is_child(study) else assess(study, findings)
     statements = [_guideline(assessment, language) for assessment in assessed]
     if not any(a.row for a in assessed):
-        actionable = any(f.actionable for f in reportable(findings))
-        text = language.text("no_guideline" if actionable else "no_recommendation")
+        text = language.text(_without_class(findings))
         statements.insert(0, Statement(text=text, kind=StatementKind.GUIDELINE, source=Source.WRITER))
     return tuple(statements)
+
+
+def _without_class(findings: Sequence[Finding]) -> str:
+    """Key of the sentence on why no class is assigned; what is on the review list gets none (CLINICAL 3)."""
+    if any(f.actionable for f in reportable(findings)):
+        return "no_guideline"
+    waiting = any(f.type in LESIONS_OF_LUNG for f in uncertain(findings))
+    return "no_guideline_for_review" if waiting else "no_recommendation"
 
 
 def _guideline(assessment: Assessment, language: Language) -> Statement:

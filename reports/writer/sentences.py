@@ -132,7 +132,10 @@ def unassessed_statement(finding: Finding, book: Phrasebook, source: Source = So
     key = "unassessed" if finding.presence is Presence.NOT_ASSESSED else "unexcluded"
     language = book.language
     note = language.note(finding.note) if finding.note else ""
-    text = book.phrase(key, entity=entity(finding, language), place=place(finding, language), note=note)
+    if finding.site == terms.THORACIC_VERTEBRAE:
+        text = book.phrase("unassessed_organ", site=language.sites[finding.site], note=note)
+    else:
+        text = book.phrase(key, entity=entity(finding, language), place=place(finding, language), note=note)
     return _statement(_closed(text, book), StatementKind.NOT_ASSESSED, (finding,), source)
 
 
@@ -335,7 +338,11 @@ _ORGAN_KEYS: dict[Code, str] = {
 
 
 def _organ_text(finding: Finding, book: Phrasebook) -> str:
-    volume = finding.measurement(terms.VOLUME)
+    volume, density = finding.measurement(terms.VOLUME), finding.measurement(terms.MEAN_ATTENUATION)
+    if volume is None and density is not None:
+        site = book.language.sites[finding.site]
+        text = book.phrase("organ_attenuation", site=site, attenuation=rounding.prose(density)[0])
+        return _closed(text, book, _images(finding, book), finding.note)
     if volume is None:
         return _closed(_plain_text(finding, book), book, note=finding.note)
     words = _value(rounding.prose(volume), book.language)

@@ -29,6 +29,7 @@ SITES: dict[Code, str] = {
     terms.LEFT_LOWER_LOBE: "left lower lobe",
     terms.PLEURA: "pleura",
     terms.AIRWAYS: "airways",
+    terms.THORACIC_VERTEBRAE: "trabecular bone of the thoracic vertebrae",
     terms.INTRACRANIAL: "intracranial space",
     terms.BRAIN: "brain",
     terms.CEREBRAL_WHITE_MATTER: "cerebral white matter",

@@ -232,6 +232,15 @@ def test_the_sentence_of_a_row():
     ]
 
 
+@pytest.mark.parametrize("language", CODES)
+def test_a_nodule_on_the_review_list_gets_no_class_and_the_report_says_so(language):
+    waiting = nodule(12.0, presence=Presence.UNCERTAIN, actionable=False, probability=0.4)
+    report = write_report(study(), [waiting], provenance=PROVENANCE, language=language)
+    (only,) = (s.text for s in report.statements if s.kind.value == "guideline")
+    assert ("review list" in only) or ("待复核" in only)
+    assert EvidenceLock(study()).check(report) == ()
+
+
 def test_tables_are_cited_and_say_what_was_verified():
     for table in guidelines():
         assert "doi:10." in table.citation
