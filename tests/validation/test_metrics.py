@@ -189,6 +189,18 @@ def test_decisions_are_scored_as_scikit_learn_does(pairs: list[tuple[bool, bool]
         )
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=4, max_size=40))
+def test_probabilities_are_scored_as_scikit_learn_does(pairs: list[tuple[int, bool]]) -> None:
+    from sklearn import metrics
+
+    p, truth = np.array([a / 6 for a, _ in pairs]), np.array([b for _, b in pairs])
+    if truth.any() and not truth.all():
+        assert classification.auroc(p, truth) == pytest.approx(metrics.roc_auc_score(truth, p), abs=1e-9)
+        assert classification.auprc(p, truth) == pytest.approx(metrics.average_precision_score(truth, p), abs=1e-9)
+        assert classification.brier(p, truth) == pytest.approx(metrics.brier_score_loss(truth, p), abs=1e-9)
+
+
 def test_probabilities_by_hand() -> None:
     p, truth = [0.9, 0.8, 0.3, 0.2], [1, 0, 1, 0]
     assert classification.auroc(p, truth) == pytest.approx(0.75)
@@ -248,6 +260,30 @@ def test_bleu_equals_another_implementation(order: int) -> None:
         [[text.words(r)] for r in REFERENCES], [text.words(w) for w in WRITTEN], weights=(1 / order,) * order
     )
     assert text.bleu(WRITTEN, REFERENCES, order=order) == pytest.approx(expected, abs=1e-6)
+
+
+_WORDS = st.lists(
+    st.sampled_from(["a", "nodule", "of", "8", "mm", "is", "in", "the", "left", "."]), min_size=1, max_size=14
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(_WORDS, _WORDS), min_size=1, max_size=4), st.integers(1, 4))
+def test_bleu_and_rouge_l_equal_their_libraries(pairs: list[tuple[list[str], list[str]]], order: int) -> None:
+    from rouge_score.rouge_scorer import RougeScorer
+    from sacrebleu.metrics import BLEU
+
+    class Split:
+        def tokenize(self, words: str) -> list[str]:
+            return words.split()
+
+    written, references = ([" ".join(w) for w in column] for column in zip(*pairs, strict=True))
+    library = BLEU(max_ngram_order=order, tokenize="none", smooth_method="none", force=True)
+    expected = library.corpus_score(written, [references]).score / 100
+    assert text.bleu(written, references, order=order) == pytest.approx(expected, abs=1e-6)
+    rouge = RougeScorer(["rougeL"], tokenizer=Split())
+    each = [rouge.score(r, w)["rougeL"].fmeasure for w, r in zip(written, references, strict=True)]
+    assert text.rouge_l(written, references) == pytest.approx(np.mean(each), abs=1e-9)
 
 
 def test_rouge_l_of_the_papers_example() -> None:

@@ -60,6 +60,9 @@ ENGLISH = Context(
         r"\bto (exclude|look for|rule out)\b",
         r"^\s*comparison\b",
         r"\bcontrast medium\b",
+        r"^\s*not (assessed|excluded)\b",
+        r"\b(kVp|tube voltage|CTDIvol)\b",
+        r"\b(Fleischner|Lung-RADS|guideline class)\b",
     ),
     negated_before=_words(
         r"\bno\b(?! longer)(?! doubt)",
@@ -125,7 +128,14 @@ CHINESE = Context(
         r"(?<=[^无未])[,,](?=[^,,]{0,8}(?:无|未见|不大))",
     ),
     not_a_finding=_words(
-        r"未(?:作|予)?评估", r"临床(?:要求|资料|诊断)", r"家族", r"建议复查", r"如症状", r"^\s*对比[::]"
+        r"Fleischner|Lung-RADS|指南|管电压",
+        r"^\s*不能排除\s*:",
+        r"未(?:作|予)?评估",
+        r"临床(?:要求|资料|诊断)",
+        r"家族",
+        r"建议复查",
+        r"如症状",
+        r"^\s*对比[::]",
     ),
     negated_before=_words(r"未(?:见|发现|显示|提示|及)", r"无(?!变化)(?!明显变化)", r"没有", r"不伴"),
     negated_after=_words(

@@ -28,13 +28,22 @@ _LANGUAGES = {"en": ENGLISH, "zh": CHINESE}
 _ENDS = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])|[。!?\n]+")
 
 
+_WIDE = dict(zip("\uff0c\uff1b\uff1a\uff1f\uff01\uff08\uff09\uff0e\u00d7", ",;:?!().x", strict=True))
+_NARROW = str.maketrans(_WIDE)
+
+
+def narrow(text: str) -> str:
+    """Full-width punctuation as its ASCII sign, which is what all rules are written in."""
+    return text.translate(_NARROW)
+
+
 def label_report(text: str, language: str) -> dict[str, Status]:
     """Classes that are mentioned; present wins over uncertain, uncertain over absent.
 
     Raises:
         InvalidValueError: a language other than ``en`` or ``zh``.
     """
-    return _strongest(label_sentence(part, language) for part in _ENDS.split(text) if part.strip())
+    return _strongest(label_sentence(part, language) for part in _ENDS.split(narrow(text)) if part.strip())
 
 
 def label_sentence(sentence: str, language: str) -> dict[str, Status]:
@@ -42,6 +51,7 @@ def label_sentence(sentence: str, language: str) -> dict[str, Status]:
     if language not in _LANGUAGES:
         raise InvalidValueError(f"expected a report in en or zh, found '{language}'")
     context = _LANGUAGES[language]
+    sentence = narrow(sentence)
     if context.not_a_finding.search(sentence):
         return {}
     return _strongest(_label_clause(clause, context) for clause in context.clauses(sentence))

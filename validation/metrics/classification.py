@@ -1,28 +1,38 @@
-"""Figures of merit of probabilities and of decisions, as scikit-learn computes them; NaN where not defined."""
+"""Figures of merit of probabilities and of decisions, equal to scikit-learn's in a test; NaN where not defined."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tomoscribe.core.errors import InvalidValueError
-from tomoscribe.validation.metrics.extras import need
 
 
 def auroc(scores: ArrayLike, labels: ArrayLike) -> float:
-    """Area under the receiver operating characteristic: chance that a positive scores above a negative."""
+    """Area under the receiver operating characteristic: chance that a positive scores above a negative, ties half."""
     values, truth = _pair(scores, labels)
-    return float(_metrics().roc_auc_score(truth, values)) if _both(truth) else float("nan")
+    if not _both(truth):
+        return float("nan")
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(count) - (count - 1) / 2)[place]
+    positives = int(truth.sum())
+    above = ranks[truth].sum() - positives * (positives + 1) / 2
+    return float(above / (positives * (len(truth) - positives)))
 
 
 def auprc(scores: ArrayLike, labels: ArrayLike) -> float:
     """Average precision: sum over thresholds of the gain in recall times the precision, without interpolation."""
     values, truth = _pair(scores, labels)
-    return float(_metrics().average_precision_score(truth, values)) if truth.any() else float("nan")
+    if not truth.any():
+        return float("nan")
+    order = np.argsort(-values, kind="stable")
+    last = np.r_[np.flatnonzero(np.diff(values[order])), len(values) - 1]
+    hits = np.cumsum(truth[order])[last]
+    recall = hits / hits[-1]
+    return float(np.sum(np.diff(recall, prepend=0.0) * hits / (last + 1)))
 
 
 def brier(probabilities: ArrayLike, labels: ArrayLike) -> float:
@@ -127,10 +137,6 @@ class Counts:
         seen = (tp + tn) / total
         chance = ((tp + fp) * (tp + fn) + (fn + tn) * (fp + tn)) / total**2
         return (seen - chance) / (1 - chance) if chance < 1 else float("nan")
-
-
-def _metrics() -> Any:
-    return need("sklearn.metrics", "figures of merit")
 
 
 def _ratio(part: int, whole: int) -> float:

@@ -116,6 +116,19 @@ def resampled(patients: Sequence[str], *, rounds: int, seed: int) -> Iterator[Ro
         yield np.concatenate([members[n] for n in rng.integers(0, len(names), len(names))])
 
 
+def weights(patients: Sequence[str], *, rounds: int = ROUNDS, seed: int = 0) -> NDArray[np.float64]:
+    """(rounds, rows): how often each row is drawn; ``weights @ counts`` are the counts of every resampling at once."""
+    drawn = np.zeros((rounds, len(patients)))
+    for n, rows in enumerate(resampled(patients, rounds=rounds, seed=seed)):
+        drawn[n] = np.bincount(rows, minlength=len(patients))
+    return drawn
+
+
+def interval(values: ArrayLike) -> tuple[float, float]:
+    """95 % percentile interval of a figure's resamplings; those in which it is not defined are left out."""
+    return _percentiles(values)
+
+
 def _percentiles(values: ArrayLike) -> tuple[float, float]:
     finite = np.asarray(values, float)
     finite = finite[np.isfinite(finite)]
