@@ -1,4 +1,8 @@
-"""Figures of merit and calibration of binary classifiers, numpy only."""
+"""Figures of merit and calibration of binary classifiers, numpy only.
+
+Training may not import validation, so the few figures that both need are written here, and ``validation.metrics`` puts
+its checks and names around them.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +27,24 @@ class Interval:
 
 def auroc(scores: ArrayLike, labels: ArrayLike) -> float:
     """Chance that a positive scores above a negative, ties count half; NaN when one class is empty."""
-    from scipy.stats import rankdata
-
     values, truth = np.asarray(scores, float), np.asarray(labels, bool)
-    positives, negatives = int(truth.sum()), int((~truth).sum())
+    positives = int(truth.sum())
+    negatives = len(truth) - positives
     if not positives or not negatives:
         return float("nan")
-    ranks = rankdata(values)
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(count) - (count - 1) / 2)[place]
     return float((ranks[truth].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def percentile_interval(values: ArrayLike) -> tuple[float, float]:
+    """95 % interval of a figure's resamplings; those in which it is not defined are left out."""
+    finite = np.asarray(values, float)
+    finite = finite[np.isfinite(finite)]
+    if not finite.size:
+        return float("nan"), float("nan")
+    low, high = np.percentile(finite, (2.5, 97.5))
+    return float(low), float(high)
 
 
 def auroc_interval(scores: ArrayLike, labels: ArrayLike, *, rounds: int = 1000, seed: int = 0) -> Interval:
@@ -38,13 +52,11 @@ def auroc_interval(scores: ArrayLike, labels: ArrayLike, *, rounds: int = 1000, 
     values, truth = np.asarray(scores, float), np.asarray(labels, bool)
     rng = np.random.default_rng(seed)
     picks = rng.integers(0, len(values), size=(rounds, len(values)))
-    samples = [auroc(values[p], truth[p]) for p in picks]
-    finite = [s for s in samples if np.isfinite(s)] or [float("nan")]
-    low, high = np.percentile(finite, (2.5, 97.5))
+    low, high = percentile_interval([auroc(values[p], truth[p]) for p in picks])
     return Interval(
         value=auroc(values, truth),
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         num_positive=int(truth.sum()),
         num_negative=int((~truth).sum()),
     )

@@ -28,7 +28,8 @@ from tomoscribe.training.recipe import HELD_OUT_FIRST, Places
 from tomoscribe.training.report_cases import suspicion
 from tomoscribe.training.report_images import ASKED, SeenCase
 from tomoscribe.training.report_studies import SeenStore
-from tomoscribe.training.scores import auroc
+from tomoscribe.validation.metrics.classification import Counts, auroc
+from tomoscribe.validation.metrics.intervals import interval
 
 CONDITIONS = ("intact", "zeroed", "swapped")
 ROUNDS = 1000
@@ -133,9 +134,7 @@ def withheld_sheet(asked: Sequence[tuple[Code, Laterality | None]]) -> FactSheet
 
 def f1_score(said: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
     """2 TP / (2 TP + FP + FN); 0 when nothing is said and something is there."""
-    hits = float((said > 0.5)[truth].sum())
-    wrong = float(((said > 0.5) != truth).sum())
-    return 2 * hits / (2 * hits + wrong) if hits + wrong else float("nan")
+    return Counts.of(said, truth).f1
 
 
 def f1_by_chance(said: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
@@ -158,8 +157,7 @@ def bootstrap(
 
     whole = once([np.arange(len(v)) for v in values])
     drawn = [once([rng.integers(0, len(v), len(v)) for v in values]) for _ in range(ROUNDS)]
-    low, high = np.nanpercentile(drawn, (2.5, 97.5))
-    return whole, float(low), float(high)
+    return whole, *interval(drawn)
 
 
 def _rows(readings: Sequence[Readings], condition: str) -> list[Row]:

@@ -7,8 +7,8 @@ import pytest
 
 from tomoscribe.core import Laterality, terms
 from tomoscribe.training.report_images import ASKED
-from tomoscribe.training.scores import auroc
 from tomoscribe.validation.fusion_trial import bootstrap, f1_by_chance, f1_score, withheld_sheet
+from tomoscribe.validation.metrics.classification import auroc
 
 
 def test_f1_by_hand() -> None:

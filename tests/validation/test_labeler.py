@@ -95,3 +95,73 @@ def test_chest_x_ray_reports_against_their_mesh_terms(shared_data: Path, capsys:
         for key, c in counts.items():
             print(f"\n{key}: precision {c.precision:.3f}, recall {c.recall:.3f}, {c.true_positive} of both", end="")
     assert all(c.f1 > 0.8 for c in counts.values())
+
+
+def test_full_width_punctuation_is_read_like_ascii() -> None:
+    wide = str.maketrans(dict(zip(",;:?()", "\uff0c\uff1b\uff1a\uff1f\uff08\uff09", strict=True)))
+    chinese = [text for language, _, text in labeled() if language == "zh"]
+    assert all(label_sentence(text.translate(wide), "zh") == label_sentence(text, "zh") for text in chinese)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("en", "Series 3: CT, kernel LUNG, tube voltage 120 kVp, CTDIvol 4 mGy.", {}),
+        ("en", "Lung-RADS v2022: not assignable, missing: solid, part-solid or ground-glass.", {}),
+        ("en", "Not assessed: lymph nodes. Not excluded: further pulmonary nodules, consolidation.", {}),
+        ("en", "No increase in pleural effusion.", {"pleural_effusion": Status.PRESENT}),
+        ("en", "A pancreatic tumor with infiltration along the vein.", {}),
+        ("en", "An infiltrate in the right lower lobe.", {"opacity": Status.PRESENT}),
+        ("zh", "不能排除：其他肺结节。", {}),
+        (
+            "zh",
+            "左侧胸腔积液，无心包积液。",
+            {"pleural_effusion": Status.PRESENT, "pericardial_effusion": Status.ABSENT},
+        ),
+        ("zh", "肺结节不能排除。", {"nodule": Status.UNCERTAIN}),
+    ],
+)
+def test_what_the_projects_own_reports_taught(language: str, text: str, expected: dict[str, Status]) -> None:
+    assert label_report(text, language) == expected
+
+
+DRAGON = {
+    "Task002": "NO+ BR? PL- LN-",
+    "Task003": "NO+ LN+ PL+ PE+",
+    "Task005": "LN+ AC+ CC+ PT+ BR+ OP+ NO+",
+    "Task007": "NO+ EM+ FI+ CC+ LN-",
+    "Task008": "PL- PE-",
+    "Task009": "PL- PE-",
+    "Task011": "",
+    "Task013": "",
+    "Task016": "LN+ AC+ CC+ PT+ BR+ OP+ NO+",
+    "Task017": "PL- PE-",
+    "Task018": "MM+",
+    "Task022": "PL- PE-",
+    "Task023": "NO+ EM+ FI+ CC+ LN-",
+    "Task024": "LN+ AC+ CC+ PT+ BR+ OP+ NO+",
+    "Task028": "",
+}
+"""Read by hand from the English sample reports that speak of the chest, or hold words that look like it."""
+
+
+@pytest.mark.real
+def test_translated_hospital_reports_against_labels_read_by_hand(
+    shared_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shared_data / "report_text" / "dragon_sample_reports" / "english"
+    agreed = said = true = 0
+    for name, labels in DRAGON.items():
+        (file,) = folder.glob(f"{name}_*.md")
+        body = file.read_text(encoding="utf-8").split("```")[1].rpartition("####")[2]
+        truth = {CODES[t[:2]]: SIGNS[t[2]] for t in labels.split()}
+        found = label_report(body, "en")
+        agreed += len(truth.items() & found.items())
+        said, true = said + len(found), true + len(truth)
+        if truth != found:
+            with capsys.disabled():
+                print(f"\n{name}: expected {truth}, found {found}", end="")
+    with capsys.disabled():
+        print(f"\ntranslated reports: precision {agreed / said:.3f}, recall {agreed / true:.3f} of {true} labels")
+    assert agreed / said > 0.9
+    assert agreed / true > 0.9

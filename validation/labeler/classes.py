@@ -81,7 +81,7 @@ CLASSES: tuple[FindingClass, ...] = (
     FindingClass(
         key="coronary_calcification",
         title="coronary artery wall calcification",
-        en=r"\bcoronary\b[^.;]*\bcalcif\w+|\bcalcif\w+[^.;]*\bcoronar\w+",
+        en=r"\bcoronary (artery )?sclerosis\b|\bcoronary\b[^.;]*\bcalcif\w+|\bcalcif\w+[^.;]*\bcoronar\w+",
         zh=r"(?:冠状动脉|冠脉|前降支|回旋支)[^。;;]{0,14}钙化|冠状动脉钙化",
     ),
     FindingClass(key="hiatal_hernia", title="hiatal hernia", en=r"\bhiat(al|us) hernia\b", zh=r"食管裂孔疝|裂孔疝"),
@@ -113,12 +113,15 @@ CLASSES: tuple[FindingClass, ...] = (
         title="lung opacity",
         en=r"\b(ground[- ]glass|opacit\w+|opacification|airspace disease|infiltrat\w+|"
         r"haziness|crazy[- ]paving|tree-in-bud)\b",
+        vague=r"infiltrat\w+",
+        elsewhere=r"\b(tumou?r\w*|carcinoma|pancrea\w+|mesenter\w+|arter\w+|veins?|confluence|plexus|fat|duoden\w+|"
+        r"gastric|liver|glandular|inflammatory|lymphocyt\w+|dermis|growth|biops\w+)\b",
         zh=r"磨玻璃|片状影|浸润影?|树芽征|铺路石",
     ),
     FindingClass(
         key="fibrotic_sequela",
         title="pulmonary fibrotic sequela",
-        en=r"\bfibro(sis|tic)\b|\bscar(s|ring)?\b|\bscar tissue\b|"
+        en=r"\bfibro(sis|tic)\b|\bfibrous (strands?|bands?|tissue|changes?)\b|\bscar(s|ring)?\b|\bscar tissue\b|"
         r"(?<!granulomatous )\bsequelae?\b(?!( of)?( \w+){0,2} granulomatous)|\breticular changes\b",
         zh=r"纤维化|纤维条索|条索影|瘢痕|网状影",
     ),

@@ -118,7 +118,12 @@ ENGLISH = Context(
         r"\bnot excluded\b",
         r"\b(may|could) (be|reflect|represent)\b",
     ),
-    affirmed=_words(r"\bno doubt\b", r"\bno (significant )?(change|interval change)\b", r"\bnot changed\b"),
+    affirmed=_words(
+        r"\bno doubt\b",
+        r"\bno (increase|decrease|progression) (in|of)\b",
+        r"\bno (significant )?(change|interval change)\b",
+        r"\bnot changed\b",
+    ),
 )
 
 CHINESE = Context(

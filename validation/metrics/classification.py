@@ -9,18 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tomoscribe.core.errors import InvalidValueError
+from tomoscribe.training import scores as primitives
 
 
 def auroc(scores: ArrayLike, labels: ArrayLike) -> float:
     """Area under the receiver operating characteristic: chance that a positive scores above a negative, ties half."""
-    values, truth = _pair(scores, labels)
-    if not _both(truth):
-        return float("nan")
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(count) - (count - 1) / 2)[place]
-    positives = int(truth.sum())
-    above = ranks[truth].sum() - positives * (positives + 1) / 2
-    return float(above / (positives * (len(truth) - positives)))
+    return primitives.auroc(*_pair(scores, labels))
 
 
 def auprc(scores: ArrayLike, labels: ArrayLike) -> float:
@@ -67,7 +61,7 @@ def calibration(probabilities: ArrayLike, labels: ArrayLike, *, bins: int = 10) 
     predicted = np.array([p[index == b].mean() for b in used])
     observed = np.array([truth[index == b].mean() for b in used])
     count = np.array([(index == b).sum() for b in used])
-    error = float(np.sum(np.abs(predicted - observed) * count) / p.size)
+    error = primitives.expected_calibration_error(p, truth, bins=bins)
     return Calibration(predicted=predicted, observed=observed, count=count, error=error)
 
 
@@ -157,7 +151,3 @@ def _probabilities(values: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.flo
     if p.size and (p.min() < 0 or p.max() > 1):
         raise InvalidValueError(f"expected probabilities of 0 to 1, found {p.min():g} to {p.max():g}")
     return p, truth
-
-
-def _both(truth: NDArray[np.bool_]) -> bool:
-    return bool(truth.any() and not truth.all())

@@ -13,11 +13,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tomoscribe.core.errors import InvalidValueError
+from tomoscribe.training.scores import percentile_interval as interval
 
 Rows = NDArray[np.int64]
 Statistic = Callable[[Rows], float]
 """A figure over the rows whose numbers are given; a row that was drawn twice is named twice."""
 ROUNDS = 1000
+
+__all__ = [
+    "ROUNDS",
+    "Difference",
+    "Estimate",
+    "Rows",
+    "Statistic",
+    "difference",
+    "estimate",
+    "interval",
+    "paired_permutation",
+    "resampled",
+    "weights",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +77,7 @@ def estimate(statistic: Statistic, patients: Sequence[str], *, rounds: int = ROU
     """
     rows = np.arange(len(patients))
     drawn = [statistic(r) for r in resampled(patients, rounds=rounds, seed=seed)]
-    low, high = _percentiles(drawn)
+    low, high = interval(drawn)
     return Estimate(
         value=float(statistic(rows)), low=low, high=high, num_cases=len(rows), num_patients=len(set(patients))
     )
@@ -78,7 +93,7 @@ def difference(
     rows = np.arange(len(patients))
     drawn = np.array([first(r) - second(r) for r in resampled(patients, rounds=rounds, seed=seed)])
     drawn = drawn[np.isfinite(drawn)]
-    low, high = _percentiles(drawn)
+    low, high = interval(drawn)
     tail = min(int((drawn <= 0).sum()), int((drawn >= 0).sum())) + 1
     return Difference(
         value=float(first(rows) - second(rows)),
@@ -122,17 +137,3 @@ def weights(patients: Sequence[str], *, rounds: int = ROUNDS, seed: int = 0) -> 
     for n, rows in enumerate(resampled(patients, rounds=rounds, seed=seed)):
         drawn[n] = np.bincount(rows, minlength=len(patients))
     return drawn
-
-
-def interval(values: ArrayLike) -> tuple[float, float]:
-    """95 % percentile interval of a figure's resamplings; those in which it is not defined are left out."""
-    return _percentiles(values)
-
-
-def _percentiles(values: ArrayLike) -> tuple[float, float]:
-    finite = np.asarray(values, float)
-    finite = finite[np.isfinite(finite)]
-    if not finite.size:
-        return float("nan"), float("nan")
-    low, high = np.percentile(finite, (2.5, 97.5))
-    return float(low), float(high)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tomoscribe.core import Geometry
 from tomoscribe.core.errors import GeometryError
+from tomoscribe.training import scores as primitives
 from tomoscribe.validation.metrics.extras import need
 
 Mask = NDArray[np.bool_]
@@ -21,8 +22,7 @@ Mask = NDArray[np.bool_]
 def dice(first: Mask, second: Mask) -> float:
     """2 |A and B| / (|A| + |B|), 0 to 1; NaN when both are empty."""
     _check(first, second)
-    total = int(first.sum()) + int(second.sum())
-    return float(2 * int((first & second).sum()) / total) if total else float("nan")
+    return primitives.dice(first, second)
 
 
 def volume_error_percent(found: Mask, truth: Mask) -> float:
