@@ -75,8 +75,10 @@ def score(name: str, written: Texts, references: Texts) -> dict[str, float]:
 
 
 def _meteor(written: Texts, references: Texts) -> dict[str, float]:
+    from nltk.corpus import wordnet
     from nltk.translate.meteor_score import meteor_score
 
+    wordnet.ensure_loaded()  # else words that match exactly would be scored without their synonyms
     pairs = zip(written, references, strict=True)
     scores = [float(meteor_score([words(reference)], words(text))) for text, reference in pairs]
     return {"meteor": sum(scores) / len(scores)}
