@@ -139,9 +139,10 @@ class StudyReader:
         told = (*study.warnings, *warnings)
         provenance = self._provenance(plan, model)
         written = write_report(study, findings, provenance=provenance, warnings=told, language=self._language)
-        report = lock_report(reworded(written, model, seen.tokens), written, study) if model is not None else written
+        report = written if model is None else reworded(written, model, seen.tokens)
         if self._translation is not None:
             report = translated(report, study, self._translation, told)
+        report = report if model is None else lock_report(report, written, study)
         return _without_objection(study, report)
 
     def _provenance(self, plan: Plan, model: ReportModel | None) -> Provenance:

@@ -133,7 +133,7 @@ class _Builder:
         status = self.paragraph(words(report.status.value.replace("_", " ")).upper(), "status")
         place = self.paragraph(self.page.patient.institution or " ", "small")
         rows = [[title, status], [place, _gap(0)]]
-        return self._table(rows, _widths(0.68, 0.32), [("VALIGN", _ALL, "BOTTOM"), *_NO_PADDING])
+        return self._table(rows, _widths(0.68, 0.32), [("VALIGN", _ALL, "BOTTOM"), *_NO_PADDING, *_LOWER])
 
     def _patient(self) -> Any:
         patient, words = self.page.patient, self.page.words
@@ -339,6 +339,7 @@ def _padding(left: float, right: float, top: float, bottom: float) -> list[tuple
 
 
 _NO_PADDING = _padding(0, 0, 0, 0)
+_LOWER = [("TOPPADDING", ((0, 1), (-1, 1)), 3)]
 _BOXED: list[tuple[Any, ...]] = [("BOX", _ALL, 0.6, _LINE), _TOP, *_padding(6, 6, 1.5, 1.5)]
 _RULED: list[tuple[Any, ...]] = [("LINEBELOW", ((0, -1), (-1, -1)), 0.6, _LINE), _TOP, *_padding(2, 4, 1, 1)]
 _PICTURES: list[tuple[Any, ...]] = [_TOP, *_padding(0, 4, 0, 3)]

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tomoscribe.core import Report, Section, SectionName, Source, Statement, Study
+from tomoscribe.reports.lock.compare import differences
 from tomoscribe.reports.lock.lock import EvidenceLock
-from tomoscribe.reports.lock.objection import Objection
+from tomoscribe.reports.lock.objection import Fault, Objection
 from tomoscribe.reports.writer.translation import renewed
 
 
@@ -21,10 +22,30 @@ def lock_report(report: Report, fallback: Report, study: Study) -> Report:
 
     Returns:
         A report to which the lock has no objection unless a clinician's sentence causes one. A replacement holds the
-        refused sentence in ``replaces`` and the reason in ``objection``. A translation is made again from the result.
+        refused sentence in ``replaces`` and the reason in ``objection``. A translation is made again from the result;
+        a decoder's sentence that says less or more than the writer's translation of it is replaced as well.
     """
     locked = _locked(replace(report, translation=None), fallback, study)
-    return renewed(replace(locked, translation=report.translation), study)
+    return renewed(_agreeing(renewed(replace(locked, translation=report.translation), study), fallback), study)
+
+
+def _agreeing(report: Report, fallback: Report) -> Report:
+    """The report with the writer's sentence for each of the decoder's that differs from the translation."""
+    second = report.in_translation()
+    if second is None:
+        return report
+    apart = {(d.section, d.first): d.what for d in differences(report, second)}
+
+    def in_step(section: Section, statement: Statement) -> Statement:
+        what = apart.get((section.name.value, statement.text))
+        if what is None or statement.source is not Source.DECODER:
+            return statement
+        standard = next((s for s in _statements(section.name, fallback) if _same_subject(s, statement)), statement)
+        reason = f"{Fault.TRANSLATION_DIFFERS.value}: the translation says more or less ({what})"
+        return standard if standard is statement else _marked(standard, (statement, reason))
+
+    sections = tuple(replace(s, statements=tuple(in_step(s, t) for t in s.statements)) for s in report.sections)
+    return replace(report, sections=sections)
 
 
 def _locked(report: Report, fallback: Report, study: Study) -> Report:

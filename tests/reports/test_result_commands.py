@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import resource
 import shutil
 import subprocess
 import sys
@@ -230,6 +231,27 @@ def test_what_is_no_result_folder(run: Call, tmp_path: Path, command: tuple[str,
     code, _, err = run(command[0], tmp_path, *command[1:])
     assert code == 3
     assert "open a folder of results" in err
+
+
+@pytest.mark.parametrize(
+    "command", [("sign", "--accept", "all"), ("retract", "--why", "quality", "--reason", "blurred")]
+)
+def test_a_full_disk_leaves_the_results_as_they_were(
+    run: Call, result: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """No file grows beyond 20 kB: the error of a full disk, where nothing can be mounted."""
+    before = {p: p.read_bytes() for p in result.rglob("*") if p.is_file()}
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limit[1]))
+    try:
+        code, _, err = run(command[0], result, *command[1:])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert code == 5
+    assert "cannot write results" in err
+    assert {p: p.read_bytes() for p in result.rglob("*") if p.is_file()} == before
+    assert _audited(tmp_path)[-1][2:] == (8, "not done: OutputError")
+    assert run(command[0], result, *command[1:])[0] == 0
 
 
 def test_as_a_program_of_its_own(result: Path, tmp_path: Path) -> None:

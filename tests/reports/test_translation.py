@@ -155,6 +155,26 @@ def test_a_refused_sentence_is_replaced_and_the_translation_made_again():
     assert locked.translation == BOTH.translation
 
 
+def test_a_decoder_sentence_that_leaves_out_what_the_translation_says_gives_way():
+    """As the decoder words it at times: without the image, which the writer's translation names."""
+    section = REPORT.section(SectionName.FINDINGS)
+    index = next(n for n, t in enumerate(section.statements) if "image 77" in t.text)
+    whole = section.statements[index]
+    short = replace(whole, text=re.sub(r" \(series \d+, image 77\)", "", whole.text), source=Source.DECODER)
+    assert short.text != whole.text
+    statements = tuple(short if n == index else t for n, t in enumerate(section.statements))
+    draft = tuple(replace(s, statements=statements) if s.name is section.name else s for s in BOTH.sections)
+    assert EvidenceLock(CASE.study).check(replace(BOTH, sections=draft, translation=None)) == ()
+    assert "references" in {d.what for d in differences(replace(BOTH, sections=draft), BOTH.in_translation())}
+    locked = lock_report(replace(BOTH, sections=draft), REPORT, CASE.study)
+    stands = locked.section(section.name).statements[index]
+    assert (stands.text, stands.replaces) == (whole.text, short.text)
+    assert stands.objection.startswith("translation_differs")
+    assert LOCK.check(locked) == ()
+    alone = lock_report(replace(BOTH, sections=draft, translation=None), REPORT, CASE.study)
+    assert alone.section(section.name).statements[index] == short
+
+
 def test_rejecting_and_appending_renew_the_translation():
     reading = Reading(study=CASE.study, report=BOTH)
     nodules = [f for f in CASE.findings if f.type == terms.NODULE]

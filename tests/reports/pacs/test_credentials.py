@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import logging
 import os
+import shutil
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from keyrings.alt.file import PlaintextKeyring
 
 from tomoscribe.core.errors import ConfigError, PeerError
 from tomoscribe.reports.pacs.peers import open_peer
-from tomoscribe.reports.site import DicomWeb, Peer, Secret, Site
+from tomoscribe.reports.site import DicomWeb, Peer, Secret, Site, Tls
 
 TOKEN, SERVICE = "kept-secret-7c1f", "tomoscribe-test"
 
@@ -52,7 +54,7 @@ class Guarded:
 
 
 @contextmanager
-def _serving(guarded: Guarded) -> Iterator[Guarded]:
+def _serving(guarded: Guarded, tls: ssl.SSLContext | None = None) -> Iterator[Guarded]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             guarded.answer(self)
@@ -62,6 +64,8 @@ def _serving(guarded: Guarded) -> Iterator[Guarded]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     guarded.port = server.server_port
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield guarded
@@ -141,6 +145,38 @@ def test_a_redirect_does_not_carry_the_secret_to_another_server(monkeypatch: pyt
             open_peer(Site(), _peer(guarded, Secret(variable="TEST_SECRET"))).echo()
     assert guarded.shown == [f"Bearer {TOKEN}"]
     assert not [shown for shown in thief.shown if shown and TOKEN in shown]
+
+
+def test_https_is_checked_against_the_named_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    for name in ("own", "stranger"):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+             "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(tmp_path / f"{name}.key"),
+             "-out", str(tmp_path / f"{name}.pem")],
+            check=True, capture_output=True,
+        )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "own.pem", tmp_path / "own.key")
+    monkeypatch.setenv("TEST_SECRET", TOKEN)
+    secret = Secret(variable="TEST_SECRET")
+    with _serving(Guarded(f"Bearer {TOKEN}"), context) as guarded:
+        peer = _peer(guarded, secret)
+        web = replace(DicomWeb(url=f"https://127.0.0.1:{guarded.port}/dw", secret=secret), tls=Tls())
+        for tls, is_good in (
+            (Tls(ca=str(tmp_path / "own.pem")), True),
+            (Tls(ca=str(tmp_path / "stranger.pem")), False),
+            (Tls(), False),
+            (Tls(verify=False), True),
+        ):
+            client = open_peer(Site(), replace(peer, dicomweb=replace(web, tls=tls)))
+            if is_good:
+                assert client.echo() == "QIDO-RS answered"
+            else:
+                with pytest.raises(PeerError, match="cannot be reached"):
+                    client.echo()
+    assert guarded.shown == [f"Bearer {TOKEN}"] * 2
 
 
 def test_a_real_pacs_takes_the_password_of_the_keyring(orthanc: Any, tmp_path: Path, tools: Any) -> None:
