@@ -123,6 +123,33 @@ def dicom(
     _hand_over(markdown(trial, command=command), to_json(trial, command=command), table, as_json)
 
 
+@app.command("viewer")
+def viewer(
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Turns; each viewer opens each series once.")] = 3,
+    long: Annotated[bool, typer.Option("--long", help="A series of 800 slices too.")] = False,
+    real_time: Annotated[
+        bool, typer.Option("--real-time", help="Before everything else on a shared machine (needs the right).")
+    ] = False,
+    quick: Quick = False,
+    table: Table = None,
+    as_json: Json = None,
+) -> None:
+    """Speed and memory of the linked views beside napari's own canvas, in windows on a real or a virtual display."""
+    from tomoscribe.validation.dicom_speed.data import QUICK_SHAPE, generated
+    from tomoscribe.validation.viewer_speed import markdown, run_trial, to_json
+
+    shapes = [QUICK_SHAPE] if quick else [(300, 512, 512), *([(800, 512, 512)] if long else [])]
+    with tempfile.TemporaryDirectory(prefix="tomoscribe-validate-") as work:
+        series = []
+        for number, shape in enumerate(shapes):
+            place = Path(work) / str(number)
+            place.mkdir()
+            series.append(generated(place, shape))
+        trial = run_trial(series, repeats=1 if quick else repeats, real_time=real_time, tell=tell)
+    command = shlex.join(["tomoscribe", *(Path(word).name or word for word in sys.argv[1:])])
+    _hand_over(markdown(trial, command=command), to_json(trial, command=command), table, as_json)
+
+
 def _hand_over(text: str, facts: dict[str, Any], table: Path | None, as_json: Path | None) -> None:
     """Prints the table, and writes the files that were asked for."""
     from tomoscribe.core.errors import OutputError

@@ -132,6 +132,7 @@ def labels_layer(label_map: LabelMap, study: Study) -> LayerData:
                 "study": study,
                 "series_uid": label_map.series_uid,
                 "segments": {s.name: s.number for s in label_map.segments},
+                "source": label_map,
             }
         },
     }
@@ -149,12 +150,14 @@ def surface_layer(meshes: Mapping[str, Mesh], label_map: LabelMap, name: str, st
     """
     geometry = display_geometry(label_map.geometry)
     colors = segment_colors(label_map)
-    vertices, faces, shades, count = [], [], [], 0
+    vertices, faces, shades, count, num_faces = [], [], [], 0, 0
+    parts: dict[str, tuple[int, int, int, int]] = {}
     for segment, mesh in meshes.items():
+        parts[segment] = (count, count + len(mesh.vertices_mm), num_faces, num_faces + len(mesh.faces))
         vertices.append(np.clip(geometry.to_index(mesh.vertices_mm), 0, np.array(geometry.shape) - 1))
         faces.append(mesh.faces + count)
         shades.append(_lit(mesh, colors[segment]))
-        count += len(mesh.vertices_mm)
+        count, num_faces = parts[segment][1], parts[segment][3]
     hull = is_hull(next(iter(meshes)))
     meta = {
         "name": f"3D {name}",
@@ -171,6 +174,7 @@ def surface_layer(meshes: Mapping[str, Mesh], label_map: LabelMap, name: str, st
                 "kind": "surface",
                 "label_map": label_map.name,
                 "segments": tuple(meshes),
+                "parts": parts,
                 "study": study,
                 "series_uid": label_map.series_uid,
             }

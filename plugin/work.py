@@ -221,7 +221,7 @@ def show_reading(
     """Everything that is shown of a reading that was made here or elsewhere."""
     study = reading.study
     images = [image_layer(v, study, visible=n == 0) for n, v in enumerate(volumes.values())]
-    marks = _surfaces(reading, study, progress)
+    marks = surface_layers(reading.label_maps, study, progress)
     ordered = sorted(reading.label_maps, key=lambda m: m.name != "anatomy")
     marks += [labels_layer(label_map, study) for label_map in ordered]
     for volume in volumes.values():
@@ -236,9 +236,9 @@ def finding_marks(reading: Reading, volumes: Mapping[str, Volume], progress: Pro
     label_map = reading.label_map("findings")
     marks: list[LayerData] = []
     if label_map is not None:
-        shown = replace(reading, label_maps=(_without_rejected(label_map, reading),))
-        marks += _surfaces(shown, reading.study, progress)
-        marks += [labels_layer(shown.label_maps[0], reading.study)]
+        shown = _without_rejected(label_map, reading)
+        marks += surface_layers((shown,), reading.study, progress)
+        marks += [labels_layer(shown, reading.study)]
     for volume in volumes.values():
         seen = [f for f in _seen_on(reading, volume) if f in kept]
         lines = calipers_layer(seen, volume, reading.study)
@@ -261,21 +261,17 @@ def _seen_on(reading: Reading, volume: Volume) -> list[Any]:
     return [f for f in reading.report.findings if any(e.series_uid == uid for e in f.evidence)]
 
 
-def _surfaces(reading: Reading, study: Study, progress: Progress) -> list[LayerData]:
+def surface_layers(label_maps: Sequence[LabelMap], study: Study, progress: Progress) -> list[LayerData]:
     """One layer for all findings, one for each hull, one for the rest of each label map."""
-    layers = []
-    parts = [(label_map, segment.name) for label_map in reading.label_maps for segment in label_map.segments]
+    parts = [(label_map, segment.name) for label_map in label_maps for segment in label_map.segments]
     grouped: dict[tuple[str, str], dict[str, Mesh]] = {}
     for number, (label_map, name) in enumerate(parts):
         progress(f"surface of {name.replace('_', ' ')}", number / len(parts))
         if label_map.mask(name).any():
             group = name.replace("_", " ") if is_hull(name) else label_map.name
             grouped.setdefault((label_map.name, group), {})[name] = surface(label_map, name)
-    for (map_name, group), meshes in grouped.items():
-        drawn_on = reading.label_map(map_name)
-        if drawn_on is not None:
-            layers.append(surface_layer(meshes, drawn_on, group, study))
-    return layers
+    by_name = {label_map.name: label_map for label_map in label_maps}
+    return [surface_layer(meshes, by_name[drawn_on], group, study) for (drawn_on, group), meshes in grouped.items()]
 
 
 def _part(progress: Progress, start: float, stop: float) -> Progress:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QEvent, QPointF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QPainter
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from tomoscribe.plugin.layers import KEY
 from tomoscribe.plugin.mpr import paint
 from tomoscribe.plugin.mpr.cut import Cut, Vector, cut, gray, outlines
 from tomoscribe.plugin.mpr.frame import Frame
+from tomoscribe.plugin.mpr.prior import PriorScene
 from tomoscribe.plugin.mpr.scene import Scene
 from tomoscribe.plugin.planes import VIEWS, Plane
 
@@ -33,6 +34,9 @@ class Pane(QWidget):
     Args:
         series_uid: always this series; the topmost visible one where None.
 
+    Attributes:
+        own_window: a window of this pane alone, its name and its lower and upper end; that of the image where None.
+
     Signals:
         pressed: left button on a place, (z, y, x) in LPS mm, and this pane.
         windowed: the window's lower and upper end were changed by hand.
@@ -45,11 +49,12 @@ class Pane(QWidget):
     enlarged = Signal(object)
     activated = Signal(object)
 
-    def __init__(self, scene: Scene, plane: Plane, series_uid: str | None = None) -> None:
+    def __init__(self, scene: Scene | PriorScene, plane: Plane, series_uid: str | None = None) -> None:
         super().__init__()
         self.scene, self.plane, self.series_uid = scene, plane, series_uid
+        self.own_window: tuple[str, float, float] | None = None
         self.banner: Sequence[str] = ()
-        self.notice = ""
+        self.heading = self.notice = ""
         self.is_active = False
         self._frame: Frame | None = None
         self._framed_grid: Any = None
@@ -57,6 +62,7 @@ class Pane(QWidget):
         self._grip: tuple[Qt.MouseButton, QPointF] | None = None
         self._wheel = 0
         self.setMinimumSize(120, 90)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self.setFocusPolicy(Qt.FocusPolicy.WheelFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setCursor(Qt.CursorShape.CrossCursor)
@@ -105,6 +111,11 @@ class Pane(QWidget):
         point[vertical], point[horizontal] = frame.to_mm(x, y)
         return point[0], point[1], point[2]
 
+    def limits(self, layer: Any) -> tuple[float, float]:
+        """The values shown black and white."""
+        low, high = layer.contrast_limits if self.own_window is None else self.own_window[1:]
+        return float(low), float(high)
+
     # Painting
 
     def paintEvent(self, event: Any) -> None:
@@ -122,7 +133,8 @@ class Pane(QWidget):
         painter.end()
 
     def _draw_layers(self, painter: QPainter, frame: Frame, layer: Any, shown: Cut) -> None:
-        picture = self._kept("gray", (shown, tuple(layer.contrast_limits)), lambda: self._gray(layer, shown))
+        limits = self.limits(layer)
+        picture = self._kept("gray", (shown, limits), lambda: paint.gray_image(gray(shown.pixels, limits)))
         paint.draw_image(painter, frame, shown, picture)
         for heat in self.scene.heats():
             part = self._cut_of(heat, f"heat {id(heat)}")
@@ -154,7 +166,9 @@ class Pane(QWidget):
             paint.draw_shape(painter, frame, corners, kind, color)
             if words[number]:
                 x, y = frame.to_screen(*corners[int(corners[:, 1].argmax())])
-                paint.write(painter, (words[number],), (x + 6, y), (0, 0.5), size=10, color=color)
+                beside = (x + 6, y) if x < 0.7 * self.width() else (x - 6, y + 24)
+                anchor = (0, 0.5) if x < 0.7 * self.width() else (1, 0.5)
+                paint.write(painter, (words[number],), beside, anchor, size=10, color=color)
 
     def _draw_crosshair(self, painter: QPainter, frame: Frame) -> None:
         if self.scene.crosshair_visible:
@@ -177,7 +191,10 @@ class Pane(QWidget):
         color = QColor(paint.PLANE_COLORS[self.plane])
         paint.write(painter, (self.plane.value,), (width - _PAD, _PAD), (1, 0), size=_SMALL + 1, color=color)
         paint.write(painter, self.words(), (width - _PAD, _PAD + 19), (1, 0), size=_SMALL)
-        paint.write(painter, (*self.banner, layer.name), (_PAD, _PAD), (0, 0), size=_SMALL)
+        if self.heading:
+            paint.write(painter, (self.heading,), (_PAD, _PAD), (0, 0), size=_SMALL + 1, color=QColor("#ffc457"))
+        top = _PAD + (19 if self.heading else 0)
+        paint.write(painter, (*self.banner, layer.name), (_PAD, top), (0, 0), size=_SMALL)
         paint.write(painter, (self.notice,), (_PAD, height - _PAD), (0, 1), size=9, color=QColor("#ffc457"))
         if shown is None:
             paint.write(painter, (_NO_IMAGE,), (width / 2, height / 2), (0.5, 0.5), size=10)
@@ -190,9 +207,9 @@ class Pane(QWidget):
             return ()
         axis = VIEWS[self.plane].order[0]
         grid, position = self.scene.grid(layer), self.scene.point_mm[axis]
-        low, high = layer.contrast_limits
+        low, high = self.limits(layer)
         place = f"{'zyx'[axis]} = {position:.1f} mm   {grid.index(axis, position) + 1} / {grid.shape[axis]}"
-        preset = layer.metadata.get(KEY, {}).get("preset") or "Window"
+        preset = self.own_window[0] if self.own_window else layer.metadata.get(KEY, {}).get("preset") or "Window"
         window = f"{preset}   W {high - low:.0f}  L {(high + low) / 2:.0f}"
         slab = self.scene.slab
         return (place, window) if slab is None else (place, window, f"{slab.projection} {slab.thickness_mm:.0f} mm")
@@ -215,10 +232,6 @@ class Pane(QWidget):
             known = (key, make())
             self._pictures[name] = known
         return known[1]
-
-    def _gray(self, layer: Any, shown: Cut) -> QImage:
-        low, high = layer.contrast_limits
-        return paint.gray_image(gray(shown.pixels, (float(low), float(high))))
 
     def forget(self) -> None:
         """Drops what is remembered of layers, because some are gone."""
@@ -284,12 +297,16 @@ class Pane(QWidget):
         layer = self.scene.base(self.series_uid)
         if layer is None:
             return
-        low, high = (float(v) for v in layer.contrast_limits)
+        low, high = self.limits(layer)
         # Half the width over the pane's height, so that a narrow window is as easy to set as a wide one.
         unit = max(high - low, 1e-3) / 300.0
         width = max(high - low + 2 * dx * unit, unit)
         level = (low + high) / 2 - dy * unit
-        self.windowed.emit(layer, level - width / 2, level + width / 2)
+        if self.own_window is None:
+            self.windowed.emit(layer, level - width / 2, level + width / 2)
+        else:
+            self.own_window = ("Window", level - width / 2, level + width / 2)
+            self.update()
 
     def changeEvent(self, event: Any) -> None:
         if event.type() == QEvent.Type.FontChange:

@@ -244,6 +244,7 @@ class Kit:
     study = staticmethod(make_study)
     label_maps = staticmethod(make_label_maps)
     case = staticmethod(lambda patient: make_case(patient))
+    reader = staticmethod(lambda case: StandInReader(case))
 
 
 @dataclass

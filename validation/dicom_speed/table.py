@@ -35,7 +35,7 @@ def markdown(trial: Trial, *, command: str) -> str:
     """The whole page."""
     head = _HEAD.format(
         command=command,
-        date=_today(),
+        date=today(),
         machine=machine(),
         repeats=trial.repeats,
         priority=_PRIORITY if trial.real_time else "",
@@ -49,7 +49,7 @@ def to_json(trial: Trial, *, command: str) -> dict[str, Any]:
     return {
         "schema": "tomoscribe.validation.dicom",
         "command": command,
-        "date": _today(),
+        "date": today(),
         "machine": machine(),
         "repeats": trial.repeats,
         "real_time": trial.real_time,
@@ -74,7 +74,8 @@ def processor() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def _today() -> str:
+def today() -> str:
+    """The date in UTC."""
     return datetime.datetime.now(tz=datetime.UTC).date().isoformat()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +165,57 @@ class Letters:
 def letters() -> Letters:
     """Where the letters stand, and reading them in a picture."""
     return Letters()
+
+
+TIMEOUT_MS = 60_000
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    """As qtbot.waitUntil, which lives for one test only."""
+    from qtpy.QtTest import QTest
+
+    deadline = time.monotonic() + TIMEOUT_MS / 1000
+    while not happened():
+        assert time.monotonic() < deadline
+        QTest.qWait(10)
+
+
+@pytest.fixture(scope="module")
+def window(one_viewer: Any, case: Any, kit: Any) -> Iterator[Any]:
+    """The panel with the case's image, its reading and the linked views shown; one for the tests of a file."""
+    from napari.layers import Layer
+
+    from tomoscribe.plugin.layers import image_layer
+    from tomoscribe.plugin.workspace import Workspace
+
+    workspace = Workspace(one_viewer, lambda device: kit.reader(case))
+    one_viewer.window.add_dock_widget(workspace, name="Tomoscribe", area="right")
+    one_viewer.add_layer(Layer.create(*image_layer(case.volume, case.study)))
+    wait_for(lambda: workspace.study is not None)
+    workspace.run_bar.read.click()
+    wait_for(lambda: workspace.reading is not None)
+    yield workspace
+    workspace.stage.let_go()
+    one_viewer.window.remove_dock_widget("all")
+    one_viewer.layers.clear()
+    one_viewer.dims.ndisplay = 2
+
+
+@pytest.fixture
+def panel(window: Any, qtbot: Any) -> Any:
+    """The window as it is after opening, whatever a test before did."""
+    from tomoscribe.plugin.mpr.hanging import FOUR
+
+    linked = window.linked
+    window.view_bar.linked.click()
+    linked.bar.projection.setCurrentIndex(0)
+    linked.bar.cine.setChecked(False)
+    linked.scene.crosshair_visible = True
+    linked.hang(FOUR)
+    for layer in window.viewer.layers:
+        layer.visible = not layer.name.startswith("3D")
+    window.set_window("Lung")
+    linked.scene.move_to((-60.0, 0.0, 0.0))
+    linked.setFocus()
+    qtbot.waitUntil(lambda: linked.isVisible(), timeout=TIMEOUT_MS)
+    return window

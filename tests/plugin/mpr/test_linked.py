@@ -9,31 +9,12 @@ import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 
-from tomoscribe.plugin.layers import KEY, image_layer
+from tomoscribe.plugin.layers import KEY
 from tomoscribe.plugin.planes import Plane
 
 pytestmark = pytest.mark.gui
 
 TIMEOUT_MS = 60_000
-
-
-@pytest.fixture
-def panel(napari_viewer: Any, case: Any, reader: Any, qtbot: Any) -> Any:
-    """The panel with the case's image, its reading and the linked views shown."""
-    from napari.layers import Layer
-
-    from tomoscribe.plugin.workspace import Workspace
-
-    workspace = Workspace(napari_viewer, lambda device: reader)
-    napari_viewer.window.add_dock_widget(workspace, name="Tomoscribe", area="right")
-    napari_viewer.add_layer(Layer.create(*image_layer(case.volume, case.study)))
-    qtbot.waitUntil(lambda: workspace.study is not None, timeout=TIMEOUT_MS)
-    workspace.run_bar.read.click()
-    qtbot.waitUntil(lambda: workspace.reading is not None, timeout=TIMEOUT_MS)
-    workspace.view_bar.linked.click()
-    qtbot.waitUntil(lambda: workspace.linked.isVisible(), timeout=TIMEOUT_MS)
-    yield workspace
-    workspace.stage.let_go()
 
 
 def screen_of(pane: Any, xyz_mm: tuple[float, float, float]) -> QPoint:
@@ -217,7 +198,65 @@ def test_a_finding_is_shown_in_all_panes(panel: Any, kit: Any) -> None:
         assert min(pane.width(), pane.height()) / pane.frame.zoom == pytest.approx(110.0, rel=0.02)
 
 
-def test_napari_comes_back_with_its_canvas_and_without_images(panel: Any, qtbot: Any) -> None:
+def test_m_and_plus_make_slabs(panel: Any, qtbot: Any, kit: Any) -> None:
+    """A slab of 30 mm whose middle lies 14 mm above the nodule shows it as the highest value, and not as the lowest."""
+    x, y, z = kit.nodule_mm
+    linked = panel.linked
+    panel.linked.scene.crosshair_visible = False
+    qtbot.keyClick(linked, Qt.Key.Key_H)
+    axial = linked.panes[Plane.AXIAL]
+    linked.scene.move_to((z + 14.0, y, x))
+    place = screen_of(axial, kit.nodule_mm)
+    assert pixels(axial)[place.y(), place.x()].max() < 120
+    qtbot.keyClick(linked, Qt.Key.Key_M)
+    for _ in range(3):
+        qtbot.keyClick(linked, Qt.Key.Key_Plus)
+    assert "MIP 30 mm" in axial.words()
+    assert pixels(axial)[place.y(), place.x()].min() > 200
+    qtbot.keyClick(linked, Qt.Key.Key_M)
+    assert "MinIP 30 mm" in axial.words()
+    assert pixels(axial)[place.y(), place.x()].max() < 120
+    qtbot.keyClick(linked, Qt.Key.Key_M)
+    qtbot.keyClick(linked, Qt.Key.Key_Minus)
+    assert "Mean 20 mm" in axial.words()
+    qtbot.keyClick(linked, Qt.Key.Key_M)
+    assert len(axial.words()) == 2
+
+
+def test_space_runs_the_cine_and_turns_at_the_end(panel: Any, qtbot: Any) -> None:
+    linked = panel.linked
+    linked.scene.move_to((-98.0, 0.0, 0.0))
+    linked.bar.rate.setValue(60)
+    seen: list[float] = []
+    linked.scene.moved.connect(lambda: seen.append(linked.scene.point_mm[0]))
+    qtbot.keyClick(linked, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: len(seen) >= 5, timeout=10_000)
+    qtbot.keyClick(linked, Qt.Key.Key_Space)
+    assert not linked.cine.is_running
+    assert seen[:5] == pytest.approx([-100.0, -100.0, -98.0, -96.0, -94.0])
+
+
+def test_hangings_give_a_window_of_its_own(panel: Any, qtbot: Any) -> None:
+    linked = panel.linked
+    names = [linked.bar.hanging.itemText(n) for n in range(linked.bar.hanging.count())]
+    assert names == ["Four views", "Axial large", "Sagittal large", "Lung and mediastinum"]
+    linked.hang_by_name("Lung and mediastinum")
+    first, second = (p for p in linked.all_panes if p.plane is Plane.AXIAL)
+    assert "Lung   W 1500  L -600" in first.words()
+    assert "Mediastinum   W 400  L 40" in second.words()
+    qtbot.mouseClick(second, Qt.MouseButton.LeftButton, pos=QPoint(40, 40))
+    qtbot.keyClick(linked, Qt.Key.Key_3)
+    assert "Bone   W 1800  L 400" in second.words()
+    drag(qtbot, second, Qt.MouseButton.RightButton, QPoint(100, 100), QPoint(130, 100))
+    assert "Window   W 2160  L 400" in second.words()
+    assert "Lung   W 1500  L -600" in first.words()
+    linked.hang_by_name("Axial large")
+    assert [p.plane for p in linked.all_panes if not p.isHidden()] == list(Plane)
+    assert linked.panes[Plane.AXIAL].height() > 2 * linked.panes[Plane.CORONAL].height()
+
+
+def test_without_images_napari_comes_back(panel: Any, qtbot: Any) -> None:
+    """The last test of this file: it takes all layers away."""
     panel.view_bar.planes[Plane.AXIAL].click()
     assert not panel.linked.isVisible()
     panel.view_bar.linked.click()
