@@ -24,12 +24,12 @@ KEYS = (
     ("Middle button", "move the image"),
     ("F", "whole image"),
     ("Double click, Esc", "one view alone, all views"),
-    ("M", "slab: MIP, MinIP, mean"),
+    ("S", "slab: MIP, MinIP, mean"),
     ("+ and -", "thickness of the slab"),
     ("Space", "cine"),
     ("X", "crosshair on and off"),
     ("H", "all marks on and off"),
-    ("A", "align the prior"),
+    ("P", "align the prior"),
 )
 
 

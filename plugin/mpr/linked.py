@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QVBoxLayout, QWidget
 
 from tomoscribe.core import Study
@@ -233,6 +233,14 @@ class Linked(QWidget):
 
     # Keys
 
+    def event(self, event: Any) -> bool:
+        """Esc belongs to the views while one of them is enlarged, and to the tools of the panel else."""
+        is_key = event.type() == QEvent.Type.ShortcutOverride
+        if is_key and event.key() == Qt.Key.Key_Escape and self._enlarged is not None:
+            event.accept()
+            return True
+        return bool(super().event(event))
+
     def keyPressEvent(self, event: Any) -> None:
         action = self._keys.get(event.key())
         if action is None or self.scene.base() is None:
@@ -252,11 +260,11 @@ class Linked(QWidget):
             key.Key_End: lambda: self._step(-_FAR),
             key.Key_F: self.fit,
             key.Key_X: self.toggle_crosshair,
-            key.Key_M: self.bar.next_projection,
+            key.Key_S: self.bar.next_projection,
             key.Key_Plus: lambda: self.bar.change_thickness(1),
             key.Key_Minus: lambda: self.bar.change_thickness(-1),
             key.Key_Space: self.bar.cine.toggle,
-            key.Key_A: self.bar.align.toggle,
+            key.Key_P: self.bar.align.toggle,
             key.Key_Escape: lambda: self.enlarge(self._enlarged),
         }
         for number in range(9):

@@ -198,7 +198,7 @@ def test_a_finding_is_shown_in_all_panes(panel: Any, kit: Any) -> None:
         assert min(pane.width(), pane.height()) / pane.frame.zoom == pytest.approx(110.0, rel=0.02)
 
 
-def test_m_and_plus_make_slabs(panel: Any, qtbot: Any, kit: Any) -> None:
+def test_s_and_plus_make_slabs(panel: Any, qtbot: Any, kit: Any) -> None:
     """A slab of 30 mm whose middle lies 14 mm above the nodule shows it as the highest value, and not as the lowest."""
     x, y, z = kit.nodule_mm
     linked = panel.linked
@@ -208,18 +208,18 @@ def test_m_and_plus_make_slabs(panel: Any, qtbot: Any, kit: Any) -> None:
     linked.scene.move_to((z + 14.0, y, x))
     place = screen_of(axial, kit.nodule_mm)
     assert pixels(axial)[place.y(), place.x()].max() < 120
-    qtbot.keyClick(linked, Qt.Key.Key_M)
+    qtbot.keyClick(linked, Qt.Key.Key_S)
     for _ in range(3):
         qtbot.keyClick(linked, Qt.Key.Key_Plus)
     assert "MIP 30 mm" in axial.words()
     assert pixels(axial)[place.y(), place.x()].min() > 200
-    qtbot.keyClick(linked, Qt.Key.Key_M)
+    qtbot.keyClick(linked, Qt.Key.Key_S)
     assert "MinIP 30 mm" in axial.words()
     assert pixels(axial)[place.y(), place.x()].max() < 120
-    qtbot.keyClick(linked, Qt.Key.Key_M)
+    qtbot.keyClick(linked, Qt.Key.Key_S)
     qtbot.keyClick(linked, Qt.Key.Key_Minus)
     assert "Mean 20 mm" in axial.words()
-    qtbot.keyClick(linked, Qt.Key.Key_M)
+    qtbot.keyClick(linked, Qt.Key.Key_S)
     assert len(axial.words()) == 2
 
 

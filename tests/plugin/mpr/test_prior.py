@@ -123,11 +123,11 @@ def test_the_prior_stands_beside_and_is_aligned_on_request(
     assert white_column(now) == pytest.approx(x, abs=1.5)
     assert white_column(then) == pytest.approx(x + 14.0, abs=1.5)
 
-    qtbot.keyClick(linked, Qt.Key.Key_A)
+    qtbot.keyClick(linked, Qt.Key.Key_P)
     qtbot.waitUntil(lambda: linked.prior.is_aligned, timeout=TIMEOUT_MS)
     then = next(p for p in linked.all_panes if p.plane is Plane.AXIAL and p.heading)
     assert then.heading == "PRIOR 2030-05-04, aligned"
     assert white_column(then) == pytest.approx(x, abs=2.5)
-    qtbot.keyClick(linked, Qt.Key.Key_A)
+    qtbot.keyClick(linked, Qt.Key.Key_P)
     assert white_column(then) == pytest.approx(x + 14.0, abs=1.5)
     assert told == [told[0]]
