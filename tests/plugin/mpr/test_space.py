@@ -23,6 +23,8 @@ def space(panel: Any, qtbot: Any) -> Any:
     view = panel.linked.space
     view.cut.setCurrentIndex(0)
     view.measure.setChecked(False)
+    view.ends_mm = []
+    view._show_length()
     view.list.clearSelection()
     view._follow_crosshair()
     qtbot.waitUntil(lambda: view.solid is not None, timeout=TIMEOUT_MS)
