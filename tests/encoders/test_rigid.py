@@ -48,7 +48,7 @@ def test_a_shift_and_a_turn_are_found_again(grids: tuple[Geometry, Geometry]) ->
     wanted = spots @ truth[:3, :3].T + truth[:3, 3]
     off = np.linalg.norm(spots @ found[:3, :3].T + found[:3, 3] - wanted, axis=1)
     assert off.max() < 2.0, off
-    np.testing.assert_array_equal(found, rigid(present, now, earlier, then))
+    np.testing.assert_allclose(found, rigid(present, now, earlier, then), atol=1e-6)
     over = onto(earlier, then, now, found, fill=-1000.0)
     unaligned = onto(earlier, then, now, np.eye(4), fill=-1000.0)
     error = [np.abs(a.astype(float) - present).mean() for a in (over, unaligned)]
