@@ -10,7 +10,7 @@ from typing import Any
 from tomoscribe.core.errors import InputError
 from tomoscribe.validation.datasets.adapter import Adapter, grid_files, usable
 from tomoscribe.validation.datasets.opened import Collector, patient_key
-from tomoscribe.validation.datasets.tables import Row, number, read_table, read_text, value
+from tomoscribe.validation.datasets.tables import Row, keyed, number, read_table, read_text, value
 from tomoscribe.validation.datasets.volumes import stem_of
 from tomoscribe.validation.records import Case, Strata, TruthMask
 
@@ -77,15 +77,7 @@ def _people(path: Path, into: Collector) -> dict[str, Row]:
     if not path.is_file():
         into.leave_out("missing table", path, "expected it here; age and sex are not known")
         return {}
-    table = read_table(path, into, ("participant_id",))
-    rows: dict[str, Row] = {}
-    for row in table.rows if table else ():
-        name = row["participant_id"]
-        if name in rows:
-            into.leave_out("duplicated row", f"participants.tsv {name}", "the first one is used")
-        else:
-            rows[name] = row
-    return rows
+    return keyed(read_table(path, into, ("participant_id",)), "participant_id", into)
 
 
 def _masks(derivatives: Path, into: Collector) -> dict[str, list[TruthMask]]:

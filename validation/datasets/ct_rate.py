@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tomoscribe.validation.datasets.adapter import Adapter, first_folder, grid_files, usable
 from tomoscribe.validation.datasets.opened import Collector, patient_key
-from tomoscribe.validation.datasets.tables import Row, labels_of, number, read_table, value
+from tomoscribe.validation.datasets.tables import Row, keyed, labels_of, number, read_table, value
 from tomoscribe.validation.labeler.classes import CLASSES, CT_RATE
 from tomoscribe.validation.records import Case, Strata
 
@@ -119,15 +119,7 @@ def _rows(path: Path, into: Collector, needed: tuple[str, ...]) -> dict[str, Row
     if not path.is_file():
         into.leave_out("missing table", path, "expected it here; what it holds is not known")
         return {}
-    table = read_table(path, into, needed)
-    rows: dict[str, Row] = {}
-    for row in table.rows if table else ():
-        stem = row["VolumeName"].removesuffix(".gz").removesuffix(".nii")
-        if stem in rows:
-            into.leave_out("duplicated row", f"{into.place(path)} {stem}", "the first one is used")
-        else:
-            rows[stem] = row
-    return rows
+    return keyed(read_table(path, into, needed), "VolumeName", into, is_file=True)
 
 
 def _labels(row: Row) -> dict[str, bool]:

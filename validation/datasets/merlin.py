@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tomoscribe.validation.datasets.adapter import Adapter, grid_files, usable
 from tomoscribe.validation.datasets.opened import Collector, patient_key
-from tomoscribe.validation.datasets.tables import Row, Table, labels_of, number, read_table, value
+from tomoscribe.validation.datasets.tables import Row, Table, keyed, labels_of, number, read_table, value
 from tomoscribe.validation.datasets.volumes import stem_of
 from tomoscribe.validation.records import Case, Strata
 
@@ -76,14 +76,7 @@ def _by_study(path: Path, into: Collector) -> dict[str, Row]:
             found = ", ".join(table.columns[:8])
             into.leave_out("table without a needed column", path, f"expected one of {', '.join(_IDS)}, found {found}")
         return {}
-    rows: dict[str, Row] = {}
-    for row in table.rows:
-        study = row[column].removesuffix(".gz").removesuffix(".nii")
-        if study in rows:
-            into.leave_out("duplicated row", f"{into.place(path)} {study}", "the first one is used")
-        else:
-            rows[study] = row
-    return rows
+    return keyed(table, column, into, is_file=True)
 
 
 def _id_column(table: Table | None) -> str | None:

@@ -33,7 +33,7 @@ def read(folder: Path, into: Collector) -> None:
             into.leave_out("broken entry", "dataset.json", f"expected an image and a label, found {str(entry)[:80]}")
             continue
         listed.add(Path(str(entry["image"])).name)
-        _add(folder, str(entry["image"]), str(entry["label"]), task, roles, labels, into)
+        _add(folder, (str(entry["image"]), str(entry["label"])), task, (roles, labels), into)
     for entry in index.get("test", []):
         listed.add(Path(str(entry)).name)
         into.leave_out("image without a mask", str(entry).removeprefix("./"), "a test image of the challenge")
@@ -44,16 +44,21 @@ def read(folder: Path, into: Collector) -> None:
 
 def _add(
     folder: Path,
-    image: str,
-    label: str,
+    names: tuple[str, str],
     task: str,
-    roles: dict[str, int | None],
-    labels: dict[str, int],
+    kinds: tuple[dict[str, int | None], dict[str, int]],
     into: Collector,
 ) -> None:
-    paths = [folder / p for p in (image, label)]
+    """Adds an image with its mask.
+
+    Args:
+        names: of image and mask, relative to the folder.
+        kinds: channels by role, and values by label.
+    """
+    roles, labels = kinds
+    paths = [folder / p for p in names]
     if any(not p.resolve().is_relative_to(folder.resolve()) for p in paths):
-        into.leave_out("broken entry", "dataset.json", f"expected paths inside the folder, found {image}")
+        into.leave_out("broken entry", "dataset.json", f"expected paths inside the folder, found {names[0]}")
         return
     if not usable(paths[0], into, "image that the index names and nobody can read"):
         return

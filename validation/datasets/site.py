@@ -18,7 +18,7 @@ from tomoscribe.encoders.dicom import scan
 from tomoscribe.validation.datasets.adapter import Adapter
 from tomoscribe.validation.datasets.lidc import strata
 from tomoscribe.validation.datasets.opened import Collector
-from tomoscribe.validation.datasets.tables import Row, labels_of, read_table, read_text
+from tomoscribe.validation.datasets.tables import Row, keyed, labels_of, read_table, read_text
 from tomoscribe.validation.labeler.classes import KEYS
 from tomoscribe.validation.records import Case, Layout
 
@@ -141,13 +141,7 @@ def _labels(path: Path, into: Collector) -> dict[str, Row]:
     unknown = [c for c in table.columns if c.strip().lower() not in (*KEYS, "study_uid")]
     if unknown:
         into.leave_out("unknown column", path, f"expected classes of {', '.join(KEYS)}; found {', '.join(unknown)}")
-    rows: dict[str, Row] = {}
-    for row in table.rows:
-        if row["study_uid"] in rows:
-            into.leave_out("duplicated row", f"labels.csv {row['study_uid']}", "the first one is used")
-        else:
-            rows[row["study_uid"]] = row
-    return rows
+    return keyed(table, "study_uid", into)
 
 
 def _is_dicom(path: Path) -> bool:

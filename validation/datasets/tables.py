@@ -61,6 +61,22 @@ def read_table(path: Path, into: Collector, needed: Sequence[str] = ()) -> Table
     return _renamed(table, {known[c.lower()]: c for c in needed})
 
 
+def keyed(table: Table | None, column: str, into: Collector, *, is_file: bool = False) -> dict[str, Row]:
+    """Rows by the value of a column; a second row of the same value is told and left out.
+
+    Args:
+        is_file: whether the values are names of NIfTI files, whose ending is not part of the key.
+    """
+    rows: dict[str, Row] = {}
+    for row in table.rows if table else ():
+        key = row[column].removesuffix(".gz").removesuffix(".nii") if is_file else row[column]
+        if key in rows and table is not None:
+            into.leave_out("duplicated row", f"{into.place(table.path)} {key}", "the first one is used")
+        else:
+            rows[key] = row
+    return rows
+
+
 def decoded(data: bytes) -> tuple[str, str]:
     """Text of bytes in an unknown encoding, and the encoding's name: Unicode, GB18030 or Windows-1252.
 

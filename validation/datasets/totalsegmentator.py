@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tomoscribe.validation.datasets.adapter import Adapter, usable
 from tomoscribe.validation.datasets.opened import Collector, patient_key
-from tomoscribe.validation.datasets.tables import Row, number, read_table, value
+from tomoscribe.validation.datasets.tables import Row, keyed, number, read_table, value
 from tomoscribe.validation.datasets.volumes import is_grid_file, stem_of
 from tomoscribe.validation.records import Case, Strata, TruthMask
 
@@ -64,14 +64,7 @@ def _meta(path: Path, into: Collector) -> dict[str, Row]:
     if not path.is_file():
         into.leave_out("missing table", path, "expected it here; splits, age and sex are not known")
         return {}
-    table = read_table(path, into, ("image_id",))
-    rows: dict[str, Row] = {}
-    for row in table.rows if table else ():
-        if row["image_id"] in rows:
-            into.leave_out("duplicated row", f"meta.csv {row['image_id']}", "the first one is used")
-        else:
-            rows[row["image_id"]] = row
-    return rows
+    return keyed(read_table(path, into, ("image_id",)), "image_id", into)
 
 
 ADAPTER = Adapter(

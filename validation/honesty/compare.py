@@ -43,7 +43,7 @@ def compare(
         gaps = each[0] - each[1]
         low, high = interval(gaps)
         p = _tail(gaps)
-        scores.append(_score(wanted.name, whole[0] - whole[1], (low, high), a, wanted.better, p, wanted.unit))
+        scores.append(_score(wanted.name, whole[0] - whole[1], (low, high), a, p, (wanted.better, wanted.unit)))
     return (*scores, *_rouge(a, b, chosen))
 
 
@@ -58,7 +58,7 @@ def _rouge(a: Pairs, b: Pairs, settings: Settings) -> tuple[Score, ...]:
     gaps = each[0] - each[1]
     p = paired_permutation(each[0], each[1], patients, rounds=settings.rounds, seed=settings.seed)
     limits = interval((drawn @ gaps) / drawn.sum(axis=1))
-    return (_score("text/rouge_l", float(gaps.mean()), limits, a, Better.HIGHER, p, "1"),)
+    return (_score("text/rouge_l", float(gaps.mean()), limits, a, p, (Better.HIGHER, "1")),)
 
 
 def _tail(gaps: np.ndarray) -> float:
@@ -68,16 +68,17 @@ def _tail(gaps: np.ndarray) -> float:
 
 
 def _score(
-    name: str, value: float, limits: tuple[float, float], pairs: Pairs, better: Better, p: float, unit: str
+    name: str, value: float, limits: tuple[float, float], pairs: Pairs, p: float, kind: tuple[Better, str]
 ) -> Score:
+    """A difference; ``kind`` is which way it improves, and its unit."""
     return Score(
         name=f"difference/{name}",
         value=float(value),
         low=limits[0],
         high=limits[1],
         n=len(pairs.cases),
-        unit=unit,
-        better=better,
+        unit=kind[1],
+        better=kind[0],
         source=f"first model minus second on the same resampled patients, p = {p:.4f}",
         num_patients=pairs.num_patients,
     )
