@@ -171,3 +171,14 @@ def test_a_metaimage_that_breaks_off_is_told(tmp_path: Path, kept: float) -> Non
     raw.write_bytes(raw.read_bytes()[: int(raw.stat().st_size * kept)])
     with pytest.raises(InputError, match=r"cannot be read to its end|breaks off"):
         read_volume(folder / "subset0" / "1.2.3.mhd", modality="CT")
+
+
+def test_a_sites_folder_names_never_leave_it(tmp_path: Path) -> None:
+    folder = layouts.site(tmp_path)
+    (folder / "a").rename(folder / "DOE_JANE")
+    (folder / "DOE_JANE" / "report.txt").write_bytes(b"\x00\x01")
+    (folder / "DOE_JANE" / "images" / "broken.dcm").write_bytes(b"\x00" * 128 + b"DICM" + b"\xff" * 40)
+    found = open_dataset("auto", folder)
+    assert {"unreadable file", "unreadable report"} <= set(found.counts())
+    assert "DOE" not in " ".join(f"{e.what} {e.where} {e.why}" for e in found.excluded)
+    assert told(found, "unreadable report")[0].startswith("file ")

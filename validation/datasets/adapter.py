@@ -20,6 +20,7 @@ class Adapter:
         looks_like: whether a folder has this layout, told from names alone.
         read: fills a collector from a folder.
         source: where the layout is described, and what of it could not be checked.
+        hides_paths: see ``Collector``.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Adapter:
     looks_like: Callable[[Path], bool]
     read: Callable[[Path, Collector], None]
     source: str
+    hides_paths: bool = False
 
 
 def first_folder(folder: Path, *names: str) -> Path | None:

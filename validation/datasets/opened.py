@@ -33,10 +33,16 @@ class Opened:
 
 @dataclass
 class Collector:
-    """Cases and exclusions while an adapter goes through a folder."""
+    """Cases and exclusions while an adapter goes through a folder.
+
+    Args:
+        hides_paths: whether folders below may bear patients' names; files in them are then told by a hash of their path
+            (``tomoscribe check FOLDER`` names them on the spot).
+    """
 
     name: str
     folder: Path
+    hides_paths: bool = False
     _cases: dict[str, Case] = field(default_factory=dict)
     _excluded: list[Excluded] = field(default_factory=list)
     _warnings: list[str] = field(default_factory=list)
@@ -59,9 +65,12 @@ class Collector:
 
     def place(self, where: Path | str) -> str:
         """A path as the user knows it: relative to the data set."""
-        if isinstance(where, Path):
-            return str(where.relative_to(self.folder)) if where.is_relative_to(self.folder) else where.name
-        return where
+        if not isinstance(where, Path):
+            return where
+        place = where.relative_to(self.folder) if where.is_relative_to(self.folder) else Path(where.name)
+        if self.hides_paths and len(place.parts) > 1 and place.parts[0] != "reports":
+            return f"file {hashlib.sha256(str(place).encode()).hexdigest()[:12]}"
+        return str(place)
 
     def __contains__(self, case_id: str) -> bool:
         return case_id in self._cases

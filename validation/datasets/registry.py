@@ -61,7 +61,7 @@ def open_dataset(name: str, folder: Path) -> Opened:
     chosen = detect(folder) if name == AUTO else name
     if chosen not in ADAPTERS:
         raise InputError(f"expected a data set of {', '.join(NAMES)} or {AUTO}, found '{name}'")
-    into = Collector(name=chosen, folder=folder)
+    into = Collector(name=chosen, folder=folder, hides_paths=ADAPTERS[chosen].hides_paths)
     ADAPTERS[chosen].read(folder, into)
     opened = into.opened()
     if not opened.cases:

@@ -158,4 +158,5 @@ ADAPTER = Adapter(
     looks_like=looks_like,
     read=read,
     source="this project's own convention (docs/reference.md)",
+    hides_paths=True,
 )
