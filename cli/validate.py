@@ -73,6 +73,76 @@ def findings(
     outputs.hand_over(validate_findings(settings, tell, is_quick=quick))
 
 
+@app.command("model")
+def model(
+    ct: Annotated[int, typer.Option("--ct", min=2, help="Generated chest CTs.")] = 60,
+    mr: Annotated[int, typer.Option("--mr", min=2, help="Generated brain MRs.")] = 30,
+    first_seed: Annotated[int | None, typer.Option("--first-seed", help="Of both, held out.")] = None,
+    quick: Quick = False,
+    out: Out = None,
+    against: Against = None,
+    as_json: Json = None,
+) -> None:
+    """Does the image matter to the report model: tokens intact, zeroed and of another patient."""
+    from tomoscribe.validation.model_trial import QUICK, Settings, validate_model
+
+    outputs = Outputs(as_json=as_json, out=out, against=against)
+    outputs.check()
+    settings = QUICK if quick else Settings(ct=ct, mr=mr)
+    settings = replace(settings, first_seed=first_seed or settings.first_seed)
+    outputs.hand_over(validate_model(settings, is_quick=quick))
+
+
+@app.command("speed")
+def speed(
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Turns of each study and each peer.")] = 3,
+    quick: Quick = False,
+    out: Out = None,
+    against: Against = None,
+    as_json: Json = None,
+) -> None:
+    """Each stage of a study, beside peers that are installed; growing slices, studies and workers; memory."""
+    from tomoscribe.validation.speed.trial import QUICK, Settings
+    from tomoscribe.validation.speed.whole import validate_speed
+
+    outputs = Outputs(as_json=as_json, out=out, against=against)
+    outputs.check()
+    settings = Settings(studies=dict(sorted(_samples().items(), reverse=True)), repeats=repeats)
+    outputs.hand_over(validate_speed(replace(settings, **QUICK) if quick else settings, tell, is_quick=quick))
+
+
+@app.command("all")
+def everything(
+    data: Data = None,
+    keep: Keep = None,
+    quick: Quick = False,
+    out: Out = None,
+    against: Against = None,
+    as_json: Json = None,
+) -> None:
+    """Findings, report model and speed in one report; ``dicom`` has a page of its own."""
+    from tomoscribe.validation import model_trial
+    from tomoscribe.validation.findings_trial import run, whole
+    from tomoscribe.validation.report.model import merged
+    from tomoscribe.validation.speed import trial
+    from tomoscribe.validation.speed.whole import validate_speed
+
+    outputs = Outputs(as_json=as_json, out=out, against=against)
+    outputs.check()
+    samples = _samples()
+    findings_settings = run.Settings(samples=samples, data=data, keep=keep)
+    speed_settings = trial.Settings(studies=dict(sorted(samples.items(), reverse=True)))
+    if quick:
+        findings_settings = replace(findings_settings, chest=0, brain=0, data=None)
+        speed_settings = replace(speed_settings, **trial.QUICK)
+    parts = [whole.validate_findings(findings_settings, tell, is_quick=quick)]
+    tell("report model")
+    model_settings = model_trial.QUICK if quick else model_trial.Settings()
+    parts.append(model_trial.validate_model(model_settings, is_quick=quick))
+    parts.append(validate_speed(speed_settings, tell, is_quick=quick))
+    outputs.hand_over(merged("everything", parts))
+
+
 @app.command("render")
 def render(
     result: Annotated[Path, typer.Argument(metavar="FILE.json", help="What --json wrote.")],
@@ -83,6 +153,27 @@ def render(
     from tomoscribe.validation.report import model
 
     Outputs(out=out, against=against).hand_over(model.load(result))
+
+
+@app.command("cards")
+def cards(
+    files: Annotated[list[Path], typer.Argument(metavar="CARD.md...", help="Model cards with blocks of numbers.")],
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit code 12 when a card is out of date.")
+    ] = False,
+) -> None:
+    """Write the numbers of model cards from the result that they name."""
+    from tomoscribe.core.errors import RegressionError
+    from tomoscribe.validation.report import card
+
+    old = [file.name for file in files if card.written(file) != file.read_text(encoding="utf-8")]
+    if check and old:
+        raise RegressionError(
+            f"out of date: {', '.join(old)}", remedy="write them with: tomoscribe validate cards " + " ".join(old)
+        )
+    for file in files:
+        changed = card.rewrite(file) if not check else False
+        typer.echo(f"{file.name}: {'written' if changed else 'up to date'}")
 
 
 @app.command("dicom")

@@ -47,8 +47,8 @@ def main() -> None:
         print("\n".join(table(task, Path(work), options.repeats)))
 
 
-def table(task: Task, work: Path, repeats: int) -> list[str]:
-    """The lines of the table."""
+def runs(task: Task, work: Path, repeats: int) -> dict[str, list[tuple[float, float, int]]]:
+    """Processor seconds, wall seconds and bytes of each writer, turn by turn; all write in each turn."""
     writers = {
         "ours, BINARY": lambda p: _ours(task, p, "BINARY"),
         "highdicom, BINARY": lambda p: _highdicom(task, p, "BINARY"),
@@ -58,11 +58,16 @@ def table(task: Task, work: Path, repeats: int) -> list[str]:
     }
     if shutil.which("itkimage2segimage"):
         writers["dcmqi, BINARY"] = lambda p: _dcmqi(task, p)
-    best: dict[str, tuple[float, float, int]] = {}
+    done: dict[str, list[tuple[float, float, int]]] = {name: [] for name in writers}
     for _ in range(repeats):
         for name, write in writers.items():
-            measured = _measured(write, work / "out")
-            best[name] = min(best.get(name, measured), measured)
+            done[name].append(_measured(write, work / "out"))
+    return done
+
+
+def table(task: Task, work: Path, repeats: int) -> list[str]:
+    """The lines of the table."""
+    best = {name: min(measured) for name, measured in runs(task, work, repeats).items()}
     lines = ["| writer | processor, s | wall, s | bytes | beside highdicom of its kind |", "|---|---|---|---|---|"]
     for name, (cpu_s, wall_s, size) in best.items():
         peer = "highdicom, LABELMAP" if "LABELMAP" in name else "highdicom, BINARY"
