@@ -145,14 +145,22 @@ def everything(
 
 @app.command("render")
 def render(
-    result: Annotated[Path, typer.Argument(metavar="FILE.json", help="What --json wrote.")],
+    results: Annotated[
+        list[Path], typer.Argument(metavar="FILE.json...", help="What --json wrote; several become one.")
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the pages.")],
+    name: Annotated[str, typer.Option("--name", help="Of the files, without ending.")] = "validation",
+    samples_only: Annotated[bool, typer.Option("--samples-only", help="Pictures of sample studies only.")] = False,
     against: Against = None,
 ) -> None:
-    """HTML and Markdown of an earlier run, from its JSON; nothing is measured."""
+    """HTML, Markdown and JSON of an earlier run, from its JSON; nothing is measured."""
     from tomoscribe.validation.report import model
 
-    Outputs(out=out, against=against).hand_over(model.load(result))
+    loaded = [model.load(result) for result in results]
+    report = loaded[0] if len(loaded) == 1 else model.merged(" and ".join(one.title.lower() for one in loaded), loaded)
+    if samples_only:
+        report = replace(report, failures=tuple(f for f in report.failures if f.case.startswith("sample ")))
+    Outputs(out=out, against=against, name=name).hand_over(report)
 
 
 @app.command("cards")

@@ -39,6 +39,7 @@ class Outputs:
     as_json: Path | None = None
     out: Path | None = None
     against: Path | None = None
+    name: str = "validation"
 
     def hand_over(self, report: ValidationReport) -> None:
         """Writes what was asked for and prints the headline.
@@ -52,7 +53,7 @@ class Outputs:
 
         comparison = None if self.against is None else compare(report, model.load(self.against))
         if self.out is not None:
-            outputs.write_all(report, self.out, comparison)
+            outputs.write_all(report, self.out, comparison, name=self.name)
         if self.as_json is not None:
             outputs.write_json(report, self.as_json)
         typer.echo(outputs.summary(report, comparison))

@@ -20,8 +20,8 @@ FIRST_SEED = 1_860_000
 NOTE = (
     "Rows of the fact sheet are withheld, so that only the image can say whether a finding is there. Intact tokens "
     "stand beside tokens of zero and beside those of another patient. Heads: AUROC of their logits; decoder: F1 of "
-    "what it suspects. Chance: guessing at the same rate without a look at the patient. Zeroed tokens score 0 in part by "
-    "construction: some studies were blank in training; intact against swapped is the fair comparison."
+    "what it suspects. Chance: guessing at the same rate without a look at the patient. Zeroed tokens score 0 in part "
+    "by construction: some studies were blank in training; intact against swapped is the fair comparison."
 )
 _NAMES = {"heads": "AUROC of the heads", "decoder": "F1 of the decoder"}
 

@@ -23,7 +23,7 @@ from tomoscribe.validation.peers import ADAPTERS, Contender, Grid, contender
 
 OURS = "ours"
 LIMIT_S = 600.0
-_THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Limits that a developer's shell may set; every contender runs with what it does by itself."""
 Tell = Callable[[str], None]
 
@@ -217,7 +217,7 @@ def _run(adapter: str, series: TrialSeries, result: Path, options: Sequence[str]
     """What the worker measured, or why it measured nothing."""
     command = [sys.executable, "-m", "tomoscribe.validation.dicom_speed.worker", adapter]
     command += [str(series.folder), str(series.warm), str(result), *options]
-    environment = {k: v for k, v in os.environ.items() if k not in _THREAD_LIMITS}
+    environment = {k: v for k, v in os.environ.items() if k not in THREAD_LIMITS}
     result.unlink(missing_ok=True)
     try:
         with tempfile.TemporaryDirectory(prefix="tomoscribe-cache-") as cache:

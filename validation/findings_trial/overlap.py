@@ -11,9 +11,9 @@ from tomoscribe.core import Geometry, LabelMap, Reading, Volume
 from tomoscribe.validation.metrics.overlap import dice, hausdorff95_mm, surface_dice
 
 STRUCTURES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "lungs": (("lung_right", "lung_left"), ("lung_right", "lung_left", "nodule", "consolidation")),
+    "lungs": (("lung_right", "lung_left"), ("lung_right", "lung_left", "nodules", "consolidation")),
     "airways": (("airways",), ("airways",)),
-    "nodules": (("nodule_*",), ("nodule",)),
+    "nodules": (("nodule_*",), ("nodules",)),
     "brain": (("brain",), ("brain", "lesions", "mass", "edema")),
     "ventricles": (("ventricles",), ("ventricles",)),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +153,7 @@ class ValidationReport:
 
 
 def merged(title: str, reports: Sequence[ValidationReport]) -> ValidationReport:
-    """One report of several trials of the same run; facts are those of the first one.
+    """One report of several trials; commands and seeds are those of all, the other facts those of the first one.
 
     Raises:
         InvalidValueError: none, or two rows about the same.
@@ -165,7 +165,11 @@ def merged(title: str, reports: Sequence[ValidationReport]) -> ValidationReport:
         raise InvalidValueError("two trials of a run give a row of the same name")
     return ValidationReport(
         title=title,
-        facts=reports[0].facts,
+        facts=replace(
+            reports[0].facts,
+            command="; ".join(dict.fromkeys(one.facts.command for one in reports)),
+            seeds={key: seed for one in reports for key, seed in one.facts.seeds.items()},
+        ),
         tables=tuple(t for one in reports for t in one.tables),
         flags=tuple(f for one in reports for f in one.flags),
         not_tested=tuple(n for one in reports for n in one.not_tested),

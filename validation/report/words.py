@@ -38,8 +38,8 @@ def where(row: Row) -> str:
 
 
 def unit(score: Score) -> str:
-    """The unit in a column of its own; a share has none."""
-    return "" if score.unit == "1" else score.unit
+    """The unit beside the value; a share has none, and one that the name says already is not said again."""
+    return "" if score.unit == "1" or score.name.endswith(score.unit) else score.unit
 
 
 def behind(score: Score) -> str:

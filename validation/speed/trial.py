@@ -20,9 +20,10 @@ from tomoscribe.core.errors import UnsupportedError
 from tomoscribe.encoders.dicom.index import CACHE_VARIABLE
 from tomoscribe.validation.dicom_speed import Trial, run_trial
 from tomoscribe.validation.dicom_speed.data import TrialSeries, scan_and_copies
+from tomoscribe.validation.dicom_speed.trial import THREAD_LIMITS
 from tomoscribe.validation.speed.studies import export_of, study_of
 
-STAGES = ("imports", "scan", "load", "measure", "look", "write", "export")
+STAGES = ("imports", "scan", "load", "measure", "compare", "look", "write", "export")
 Tell = Callable[[str], None]
 _LIMIT_S = 1800.0
 
@@ -173,7 +174,8 @@ def _batch(export: Path, out: Path, workers: int) -> float:
 def _run(command: Sequence[str], work: Path) -> None:
     """In a process with caches of its own, so that no run profits from an earlier one."""
     with tempfile.TemporaryDirectory(prefix="tomoscribe-cache-", dir=work) as cache:
-        environment = {**os.environ, CACHE_VARIABLE: cache, "TOMOSCRIBE_AUDIT": cache}
+        environment = {k: v for k, v in os.environ.items() if k not in THREAD_LIMITS}
+        environment |= {CACHE_VARIABLE: cache, "TOMOSCRIBE_AUDIT": cache}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=_LIMIT_S)
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
