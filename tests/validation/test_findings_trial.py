@@ -11,7 +11,8 @@ import pytest
 from tomoscribe.core import Finding, Measurement, Presence, Provenance, Region, terms
 from tomoscribe.core.errors import ConfigError, InputError
 from tomoscribe.validation.findings_trial import measures
-from tomoscribe.validation.findings_trial.headline import findings_table, headline_table
+from tomoscribe.validation.findings_trial.headline import headline_table
+from tomoscribe.validation.findings_trial.honest import honesty
 from tomoscribe.validation.findings_trial.match import listed_without_truth, matched, scan_of
 from tomoscribe.validation.findings_trial.reading import CaseResult
 from tomoscribe.validation.findings_trial.shared import shared_sources
@@ -188,24 +189,16 @@ def test_volumes_and_what_was_refused() -> None:
     assert find(table, "volume/share measured/brain").score.value == pytest.approx(0.5)
 
 
-def test_text_figures_stand_beside_chance_and_always_normal() -> None:
-    there, none = {"nodule": True, "emphysema": False}, {"nodule": False, "emphysema": True}
-    said = "There is a nodule in the left lung."
-    results = [
-        result("one", (), Truth(labels=there), said),
-        result("two", (), Truth(labels=none), said),
-        result("three", (), Truth(labels=none), "No nodule. Emphysema is present."),
-    ]
-    table = findings_table({"set a": results})
-    recall = find(table, "text/recall/emphysema").score
-    assert (recall.value, recall.chance, recall.always_normal) == (0.5, pytest.approx(1 / 3), 0.0)
-    precision = find(table, "text/precision/nodule").score
-    assert (precision.value, precision.chance) == (0.5, pytest.approx(1 / 3))
-    f1 = find(table, "text/macro F1").score
-    assert f1.value == pytest.approx(2 / 3)  # nodule 2/3, emphysema 2/3
-    assert f1.always_normal == 0.0
-    assert f1.chance is not None
-    assert f1.chance < f1.value
+def test_reports_are_put_before_the_honesty_checks() -> None:
+    """A writer that calls every chest normal: as good as one, and flagged as that where there are enough patients."""
+    ill, well = Truth(labels={"nodule": True}, lesions=(lesion(0, 12),)), Truth(labels={"nodule": False}, lesions=())
+    said = "FINDINGS\nThere is no nodule. The lungs are clear."
+    results = [result(f"case {n}", (), (ill, well)[n % 2], said) for n in range(24)]
+    found = honesty({"set a": results, "small set": results[:2]})
+    missed = next(r.score for r in found.table.rows if r.score.name == "text/actionable/missed_per_100")
+    assert (missed.value, missed.always_normal, missed.subgroup) == (50.0, 50.0, "set=set a")
+    assert any("always" in f.name and f.evidence.startswith("set a: ") for f in found.flags)
+    assert not any("small set" in r.score.subgroup for r in found.table.rows)
 
 
 def test_seeds_are_held_out_and_a_missing_folder_is_an_error(tmp_path) -> None:

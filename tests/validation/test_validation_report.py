@@ -124,9 +124,7 @@ def test_the_page_is_one_file_and_headline_and_doubts_come_first() -> None:
 def test_markdown_says_the_same(tmp_path: Path) -> None:
     made = report(GOOD)
     text = markdown(made, images="pictures")
-    assert (
-        "| missed per 100 reports | a | **33.3** | 0.00 to 100.0 | 150.0 | 120.0 | 3 | lower |" in text
-    )
+    assert "| missed per 100 reports | a | **33.3** | 0.00 to 100.0 | 150.0 | 120.0 | 3 | lower |" in text
     assert "| scan not there | b | expected / found |" in text
     assert text.index("## Missed") < text.index("## Masks")
     assert set(files(made)) == {"plot_1.svg", "failure_01.png"}

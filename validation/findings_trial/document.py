@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from tomoscribe.core import terms
 from tomoscribe.validation.findings_trial import measures
-from tomoscribe.validation.findings_trial.headline import findings_table, headline_table
+from tomoscribe.validation.findings_trial.headline import headline_table, review_table
+from tomoscribe.validation.findings_trial.honest import honesty
 from tomoscribe.validation.findings_trial.match import Hit, matched, scan_of, size_mm
 from tomoscribe.validation.findings_trial.reading import CaseResult
 from tomoscribe.validation.findings_trial.run import Outcome, Settings
@@ -27,6 +28,7 @@ def findings_report(outcome: Outcome, facts: Facts, *, seconds: float, is_quick:
     """Everything of one trial."""
     results = outcome.results
     groups = {g: [r for r in results if r.group == g] for g in dict.fromkeys(r.group for r in results)}
+    checked = honesty(groups)
     generated = groups.get(CHEST, [])
     tables = [
         headline_table(groups),
@@ -35,13 +37,15 @@ def findings_report(outcome: Outcome, facts: Facts, *, seconds: float, is_quick:
         measures.size_table(groups),
         measures.volume_table(groups),
         measures.overlap_table(groups),
-        findings_table(groups),
+        checked.table,
+        review_table(groups),
     ]
     return ValidationReport(
         title=TITLE,
         facts=facts,
         tables=tuple(t for t in tables if t.rows),
-        flags=tuple(_flags(results)),
+        flags=(*_flags(results), *checked.flags),
+        not_tested=checked.not_tested,
         cases=tuple(line for r in results for line in case_lines(r)),
         excluded=(*outcome.excluded, *_failed(results)),
         plots=tuple(_plots(results)),
@@ -124,8 +128,8 @@ def _amount(result: CaseResult, what: str, true: float, value: float | None) -> 
     if value is None:
         return _line(result, what, f"{true:.1f}", "not assessed")
     percent = 100.0 * (value - true) / true if true else None
-    error = "" if percent is None else f"{percent:+.1f} %"
-    is_bad = percent is not None and abs(percent) > _BAD_PERCENT
+    error = ("" if not value else "not there") if percent is None else f"{percent:+.1f} %"
+    is_bad = value > 0 if percent is None else abs(percent) > _BAD_PERCENT
     return _line(result, what, f"{true:.1f}", f"{value:.1f}", error, is_bad=is_bad)
 
 
