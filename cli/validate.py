@@ -102,13 +102,13 @@ def speed(
     as_json: Json = None,
 ) -> None:
     """Each stage of a study, beside peers that are installed; growing slices, studies and workers; memory."""
-    from tomoscribe.validation.speed.trial import QUICK, Settings
+    from tomoscribe.validation.speed import trial
     from tomoscribe.validation.speed.whole import validate_speed
 
     outputs = Outputs(as_json=as_json, out=out, against=against)
     outputs.check()
-    settings = Settings(studies=dict(sorted(_samples().items(), reverse=True)), repeats=repeats)
-    outputs.hand_over(validate_speed(replace(settings, **QUICK) if quick else settings, tell, is_quick=quick))
+    settings = trial.Settings(studies=dict(sorted(_samples().items(), reverse=True)), repeats=repeats)
+    outputs.hand_over(validate_speed(trial.quick(settings) if quick else settings, tell, is_quick=quick))
 
 
 @app.command("all")
@@ -134,7 +134,7 @@ def everything(
     speed_settings = trial.Settings(studies=dict(sorted(samples.items(), reverse=True)))
     if quick:
         findings_settings = replace(findings_settings, chest=0, brain=0, data=None)
-        speed_settings = replace(speed_settings, **trial.QUICK)
+        speed_settings = trial.quick(speed_settings)
     parts = [whole.validate_findings(findings_settings, tell, is_quick=quick)]
     tell("report model")
     model_settings = model_trial.QUICK if quick else model_trial.Settings()

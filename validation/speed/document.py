@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from tomoscribe.validation.dicom_speed import to_json
@@ -44,12 +45,17 @@ def _stages(measured: Measured) -> Table:
     for study, runs in measured.stages.items():
         for stage in STAGES:
             figure = Figure(name=f"speed/{stage}", better=Better.LOWER, unit="s", source="wall seconds of this stage")
-            rows.append(ratio(figure, _turns(runs, lambda r, stage=stage: r.seconds.get(stage, 0.0)), f"study={study}"))
+            rows.append(ratio(figure, _turns(runs, partial(_stage_s, stage)), f"study={study}"))
         whole = Figure(name="speed/whole study", better=Better.LOWER, unit="s", source="wall seconds, imports to files")
         peak = Figure(name="memory/peak", better=Better.LOWER, unit="GB", source="largest resident set of the process")
         rows.append(ratio(whole, _turns(runs, lambda r: r.total_s), f"study={study}"))
         rows.append(ratio(peak, _turns(runs, lambda r: r.peak_bytes / _GB), f"study={study}"))
     return Table(title="Each stage of one study", rows=tuple(r for r in rows if r is not None), note=STAGE_NOTE)
+
+
+def _stage_s(stage: str, run: StudyRun) -> float:
+    """Seconds of a stage; none of one that a study does not have."""
+    return run.seconds.get(stage, 0.0)
 
 
 def _turns(runs: tuple[StudyRun, ...], pick: Callable[[StudyRun], float]) -> dict[str, tuple[float, float]]:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,9 @@ class Settings:
     seg_slices: int = 200
 
 
-QUICK = {"repeats": 1, "slices": (42,), "batches": (), "workers": (), "seg_slices": 0}
-"""Of a run that only shows that it works."""
+def quick(settings: Settings) -> Settings:
+    """Of a run that only shows that it works."""
+    return replace(settings, repeats=1, slices=(42,), batches=(), workers=(), seg_slices=0)
 
 
 @dataclass(frozen=True, kw_only=True)
