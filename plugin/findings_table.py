@@ -71,7 +71,7 @@ def rows_of(findings: Sequence[Finding], classes: Mapping[str, str] | None = Non
 
 
 def guideline_classes(study: Study, findings: Sequence[Finding]) -> dict[str, str]:
-    """The class of each nodule that decides a guideline; of the others that it needs inputs which are missing."""
+    """The class of each nodule that decides a guideline; ``n/a`` (not assignable) where inputs are missing."""
     found: dict[str, list[str]] = {}
     for one in assess(study, findings):
         if one.row is not None:
@@ -79,7 +79,7 @@ def guideline_classes(study: Study, findings: Sequence[Finding]) -> dict[str, st
             found.setdefault(one.findings[0].tracking_uid, []).append(name)
         elif one.missing and not one.excluded:
             for finding in one.findings:
-                found.setdefault(finding.tracking_uid, []).append(tr("not assignable"))
+                found.setdefault(finding.tracking_uid, []).append(tr("n/a"))
     return {uid: ", ".join(dict.fromkeys(names)) for uid, names in found.items()}
 
 

@@ -148,6 +148,7 @@ CHINESE: dict[str, str] = {
     "Edit sentence": "编辑句子",
     "Add sentence": "添加句子",
     "Translate": "翻译",
+    "translation": "译文",
     "the translation follows the signed text: switch to that one (L) and edit it there.": (
         "译文随签署文本而定：请切换到签署文本 (L) 后编辑。"
     ),
@@ -223,7 +224,7 @@ CHINESE: dict[str, str] = {
     # clinical facts
     "Clinical facts for guidelines": "指南所需临床信息",
     "Clinical facts": "临床信息",
-    "not assignable": "无法分级",
+    "n/a": "无法分级",
     "not known": "不详",
     "yes": "是",
     "no": "否",

@@ -84,10 +84,16 @@ class Bench(QObject):
         self.bar.bind(self._owner, deeds, self.take)
         shortcut(self._owner, "J", lambda: self._step(1))
         shortcut(self._owner, "K", lambda: self._step(-1))
-        shortcut(self._owner, "Esc", lambda: self.tools.take(None) if self.tools.tool else None)
+        shortcut(self._owner, "Esc", self._put_back)
         self.tools.taken.connect(self.bar.show_tool)
         self.tools.drawn.connect(self._drawn)
         self.tools.picked.connect(self._picked)
+        self.menu.aboutToHide.connect(self.tools.clear)
+
+    def _put_back(self) -> None:
+        self.tools.clear()
+        if self.tools.tool is not None:
+            self.tools.take(None)
 
     # Deeds
 

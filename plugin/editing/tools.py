@@ -107,8 +107,14 @@ class CanvasTools(QObject):
             self._could_pan = camera.mouse_pan
         self._tool, self._start = tool, None
         camera.mouse_pan = self._could_pan if tool is None else False
-        self._clear()
+        if tool is not None:
+            self.clear()
         self.taken.emit(tool)
+
+    def clear(self) -> None:
+        """Takes the drawing off the screen."""
+        for layer, _ in our_layers(self._viewer, "drawing"):
+            self._viewer.layers.remove(layer)
 
     def listen_to(self, pane: QWidget, place_at: PlaceAt, axis: int) -> None:
         """Lets the tools work on a widget, too.
@@ -203,10 +209,6 @@ class CanvasTools(QObject):
         self._viewer.add_layer(layer)
         self._viewer.layers.selection.active = active
         return layer
-
-    def _clear(self) -> None:
-        for layer, _ in our_layers(self._viewer, "drawing"):
-            self._viewer.layers.remove(layer)
 
 
 def _corners(start: Zyx, stop: Zyx, axis: int) -> np.ndarray:

@@ -80,7 +80,8 @@ class ReportPanel(QObject):
         else:
             self.view.show_report(report, self.desk.objections)
         words = "" if report is None else tr(report.status.value.replace("_", " "))
-        self.status.setText(f"<b>{words}</b>")
+        marked = f' <span style="color:#ffc457">{tr("translation")}</span>' if self.translated else ""
+        self.status.setText(f"<b>{words}{marked}</b>")
         for widget in (self.sign, self.language, self.export, self.sentence):
             widget.setEnabled(report is not None)
 

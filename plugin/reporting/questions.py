@@ -12,7 +12,9 @@ from tomoscribe.plugin.findings_table import named
 from tomoscribe.plugin.words import speak, tr
 
 _SCHEME = "finding"
-_HEIGHT = 76
+_HEIGHT = 104
+_LINK = "#5a9ff0"
+"""Read well on a dark and on a light ground."""
 
 
 class QuestionBox(QWidget):
@@ -55,9 +57,10 @@ class QuestionBox(QWidget):
     def show_answer(self, text: str, findings: list[Finding]) -> None:
         """The answer, with a link to each finding that it cites."""
         self.ask.setEnabled(True)
-        links = [f'<a href="{_SCHEME}:{f.tracking_uid}">{escape(named(f))}</a>' for f in findings]
-        cited = f"<br>{escape(tr('Evidence:'))} {' · '.join(links)}" if links else ""
-        self._show(f"{escape(text)}{cited}")
+        style = f'style="color:{_LINK}"'
+        links = [f'<a {style} href="{_SCHEME}:{f.tracking_uid}">{escape(named(f))}</a>' for f in findings]
+        cited = f"{escape(tr('Evidence:'))} {' · '.join(links)}<br>" if links else ""
+        self._show(f"{cited}{escape(text)}")
 
     def clear(self) -> None:
         """No answer any more: it was on another study."""

@@ -243,6 +243,7 @@ class Kit:
     volume = staticmethod(make_volume)
     study = staticmethod(make_study)
     label_maps = staticmethod(make_label_maps)
+    findings = staticmethod(lambda volume: make_findings(volume))
     case = staticmethod(lambda patient: make_case(patient))
     reader = staticmethod(lambda case: StandInReader(case))
 

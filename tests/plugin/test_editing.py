@@ -175,12 +175,13 @@ def test_a_ruler_drawn_with_the_mouse_becomes_a_finding(panel: Any, kit: Any, qt
     assert panel.bench.bar.tools["ruler"].isChecked()
     drag(panel, qtbot, (20.0, -8.0, -60.0), (26.0, 0.0, -60.0))
     qtbot.waitUntil(panel.bench.menu.isVisible, timeout=TIMEOUT_MS)
-    assert [layer.name for layer, _ in our_layers(viewer, "drawing")] == []
+    assert [layer.name for layer, _ in our_layers(viewer, "drawing")] == ["Drawing"]
     add = next(a for a in panel.bench.menu.actions() if "new finding" in a.text())
     add.trigger()
     panel.bench.menu.hide()
     settle(panel, qtbot)
     assert told == []
+    assert [layer.name for layer, _ in our_layers(viewer, "drawing")] == []
     assert len(panel.reading.report.findings) == before + 1
     new = panel.reading.report.findings[-1]
     assert new.measurement(terms.LONG_AXIS).value == pytest.approx(10.0, abs=0.8)
@@ -282,6 +283,7 @@ def test_the_translation_is_marked_and_not_edited(panel: Any, qtbot: Any, told: 
     settle(panel, qtbot)
     shown = panel.report.toPlainText()
     assert "TRANSLATION" in shown
+    assert "translation" in panel.panel.status.text(), "marked wherever the text is scrolled to"
     assert "印象" in shown
     assert panel.desk.objections == ()
     panel.panel.edit_sentence(0)
