@@ -137,7 +137,8 @@ def _walk(root: Path, progress: Progress | None) -> Inventory:
                 raise unreadable(root, error) from error
             counts["unreadable"] += 1
             continue
-        folders = [name for one in found if (name := _take(one, entries, counts)) is not None]
+        here = Path(folder)
+        folders = [name for one in found if (name := _take(one, here, entries, counts)) is not None]
         waiting += reversed(folders)
         if progress and len(entries) - told >= _LOOK_EVERY:
             told = len(entries)
@@ -151,7 +152,7 @@ def _walk(root: Path, progress: Progress | None) -> Inventory:
     )
 
 
-def _take(found: os.DirEntry[str], entries: list[Entry], counts: dict[str, int]) -> str | None:
+def _take(found: os.DirEntry[str], here: Path, entries: list[Entry], counts: dict[str, int]) -> str | None:
     """Counts or collects one directory entry; the path of a folder that is to be walked."""
     try:
         status = found.stat(follow_symlinks=False)
@@ -159,7 +160,7 @@ def _take(found: os.DirEntry[str], entries: list[Entry], counts: dict[str, int])
         counts["unreadable"] += 1
         return None
     if stat.S_ISREG(status.st_mode):
-        entries.append(Entry(Path(found.path), status.st_size, status.st_mtime_ns))
+        entries.append(Entry(here / found.name, status.st_size, status.st_mtime_ns))
     elif _is_junction(status):
         counts["links"] += 1
     elif stat.S_ISDIR(status.st_mode):

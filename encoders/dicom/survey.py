@@ -95,6 +95,8 @@ class Survey:
 
     def notes_of_directories(self) -> tuple[str, ...]:
         """What the DICOMDIRs claim against what is there."""
+        if not self.directories:
+            return ()
         others = {path for group in self.groups.values() for path in group.paths}
         return tuple(dict.fromkeys(note for path in self.directories for note in compare(path, others).notes()))
 
