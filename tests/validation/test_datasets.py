@@ -142,6 +142,7 @@ def test_luna16_coordinates_are_lps_and_excluded_findings_count_for_nothing(made
     (only,) = found.cases
     assert only.nodules is not None
     relevant, excluded = only.nodules
+    assert only.labels == {"nodule": True}
     assert (relevant.center_mm, relevant.diameter_mm, relevant.relevant) == ((-12.5, -21.0, -285.0), 6.5, True)
     assert (excluded.diameter_mm, excluded.relevant) == (10.0, False)
     # (k, j, i) = (6, 12, 10) of the image
@@ -155,6 +156,7 @@ def test_lidc_outlines_become_a_nodule_in_millimeters(made: dict[str, Path]) -> 
     assert only.nodules is not None
     nodule = only.nodules[0]
     assert (nodule.num_readers, nodule.relevant) == (4, True)
+    assert only.labels == {"nodule": True}
     # at least two of four readers: 3 x 3 pixels on two slices, each 0.75 x 0.625 x 2.5 mm
     assert nodule.volume_mm3 == pytest.approx(18 * 0.75 * 0.625 * 2.5)
     geometry = load_case(only)["CT"].geometry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,24 @@ def test_a_line_that_is_no_prediction_is_named(tmp_path: Path, line: str) -> Non
     with pytest.raises(InputError, match=r"said.jsonl line 2"):
         read_predictions(path)
     assert main([str(tmp_path / "nowhere"), "--predictions", str(path)]) == 3
+
+
+@pytest.mark.slow
+def test_our_own_reader_on_a_sites_folder(tmp_path: Path) -> None:
+    from tomoscribe import sample_data
+    from tomoscribe.reports.reader import StudyReader
+    from tomoscribe.validation.datasets import open_dataset
+    from tomoscribe.validation.honesty import UNASSESSED, Settings, examine
+    from tomoscribe.validation.honesty.ours import predict
+
+    opened = open_dataset("auto", sample_data.path("chest_ct"))
+    assert (opened.name, len(opened.cases)) == ("site", 1)
+    gone = replace(opened.cases[0], case_id="gone", uids=("1.2.3",))
+    (said, failed) = predict([opened.cases[0], gone], StudyReader(device="cpu", text="writer"))
+    assert "nodule" in (said.text or "").lower()
+    assert said.seconds is not None
+    assert said.findings
+    assert failed.failed == "the study is no longer in its folder"
+    report = examine([said], opened.cases, settings=Settings(unassessed=UNASSESSED, rounds=20))
+    assert report.flags == ()
+    assert next(s for s in report.scores if s.name == "coverage/unassessed_called_normal_per_100").value == 0.0

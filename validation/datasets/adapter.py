@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tomoscribe.validation.datasets.opened import Collector
 from tomoscribe.validation.datasets.volumes import header_problem, is_grid_file
+from tomoscribe.validation.records import TrueNodule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,13 @@ def grid_files(folder: Path | None) -> Iterator[Path]:
     """NIfTI and MetaImage files below a folder, sorted; none where there is no folder."""
     if folder is not None:
         yield from (p for p in sorted(folder.rglob("*")) if is_grid_file(p) and p.is_file())
+
+
+def nodule_label(nodules: Sequence[TrueNodule] | None) -> dict[str, bool]:
+    """What reference nodules say of the class ``nodule``: there with a relevant one, not there with none at all."""
+    if nodules is None or (nodules and not any(n.relevant for n in nodules)):
+        return {}
+    return {"nodule": bool(nodules)}
 
 
 def usable(path: Path, into: Collector, what: str = "unreadable volume") -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tomoscribe.core import Acquisition, Series, Study
 from tomoscribe.core.errors import TomoscribeError
 from tomoscribe.encoders.dicom import scan, slice_grid
-from tomoscribe.validation.datasets.adapter import Adapter
+from tomoscribe.validation.datasets.adapter import Adapter, nodule_label
 from tomoscribe.validation.datasets.lidc_nodules import nodules, unknown_slices
 from tomoscribe.validation.datasets.lidc_xml import ReadingFile, read_xml
 from tomoscribe.validation.datasets.opened import Collector
@@ -76,6 +76,7 @@ def _case(folder: Path, study: Study, series: Series, reading: ReadingFile, into
     lost = unknown_slices(reading.drawn, instance_uids)
     if lost:
         into.leave_out("outlines without their image", series.series_uid, f"{lost} outline(s) lie on images not here")
+    found = nodules(reading.drawn, geometry, instance_uids)
     into.add(
         Case(
             dataset="lidc",
@@ -84,7 +85,8 @@ def _case(folder: Path, study: Study, series: Series, reading: ReadingFile, into
             layout=Layout.DICOM,
             images={"CT": _common_folder(series, folder)},
             uids=(study.study_uid, series.series_uid),
-            nodules=nodules(reading.drawn, geometry, instance_uids),
+            labels=nodule_label(found),
+            nodules=found,
             strata=strata(study, series.acquisition),
             notes=(*series.notes, f"{reading.num_readers} readers"),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from tomoscribe.validation.datasets.adapter import Adapter, usable
+from tomoscribe.validation.datasets.adapter import Adapter, nodule_label, usable
 from tomoscribe.validation.datasets.lidc_nodules import OTHER_DIAMETER_MM
 from tomoscribe.validation.datasets.opened import Collector, patient_key
 from tomoscribe.validation.datasets.tables import number, read_table, value
@@ -29,6 +29,7 @@ def read(folder: Path, into: Collector) -> None:
     for uid, path in images.items():
         if not usable(path, into):
             continue
+        mine = tuple(nodules.get(uid, ())) if complete else None
         into.add(
             Case(
                 dataset="luna16",
@@ -37,7 +38,8 @@ def read(folder: Path, into: Collector) -> None:
                 layout=Layout.METAIMAGE,
                 images={"CT": path},
                 uids=(uid,),
-                nodules=tuple(nodules.get(uid, ())) if complete else None,
+                labels=nodule_label(mine),
+                nodules=mine,
                 notes=(f"fold {path.parent.name}",),
             )
         )

@@ -1,4 +1,4 @@
-"""``python -m tomoscribe.validation.honesty FOLDER --predictions FILE``: another machine's reports on a data set.
+"""``python -m tomoscribe.validation.honesty FOLDER [--predictions FILE]``: a machine's reports on a data set.
 
 Prints what was left out, the figures beside chance and always normal, the flags and what could not be tested.
 """
@@ -17,9 +17,10 @@ from typing import Any
 from tomoscribe.core.errors import TomoscribeError
 from tomoscribe.validation.datasets import NAMES, Opened, open_dataset, verify
 from tomoscribe.validation.honesty.examine import examine
+from tomoscribe.validation.honesty.ours import predict
 from tomoscribe.validation.honesty.predictions import read_predictions
-from tomoscribe.validation.honesty.settings import Settings
-from tomoscribe.validation.records import HonestyReport, Score
+from tomoscribe.validation.honesty.settings import UNASSESSED, Settings
+from tomoscribe.validation.records import Case, HonestyReport, Prediction, Score
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,7 +28,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path, help="the data set")
     parser.add_argument("--dataset", choices=("auto", *NAMES), default="auto", help="its layout")
-    parser.add_argument("--predictions", type=Path, required=True, help="JSON lines: case_id, text, ...")
+    parser.add_argument("--predictions", type=Path, default=None, help="JSON lines; without it our own reader reads")
+    parser.add_argument("--text", choices=("writer", "decoder"), default="decoder", help="who words our own reports")
     parser.add_argument("--training", type=Path, default=None, help="a data set that the machine has seen")
     parser.add_argument("--split", default=None, help="cases of this split only")
     parser.add_argument("--verify", action="store_true", help="read all voxels: bad volumes, leaks by image")
@@ -42,7 +44,10 @@ def main(arguments: Sequence[str]) -> int:
         examined = {c.case_id for c in cases}
         rest = tuple(c for c in opened.cases if c.split == "train" and c.case_id not in examined)
         seen = training.cases if training else rest
-        report = examine(read_predictions(chosen.predictions), cases, seen, Settings())
+        if chosen.predictions is not None:
+            report = examine(read_predictions(chosen.predictions), cases, seen, Settings())
+        else:
+            report = examine(_own(cases, chosen.text), cases, seen, Settings(unassessed=UNASSESSED))
     except TomoscribeError as error:
         sys.stderr.write(f"{error.line()}\n")
         return error.exit_code
@@ -52,6 +57,12 @@ def main(arguments: Sequence[str]) -> int:
         text = json.dumps(_plain(facts), indent=1, ensure_ascii=False, allow_nan=False)
         chosen.json.write_text(text + "\n", encoding="utf-8")
     return 0
+
+
+def _own(cases: Sequence[Case], text: str) -> tuple[Prediction, ...]:
+    from tomoscribe.reports.reader import StudyReader
+
+    return predict(cases, StudyReader(text=text))
 
 
 def _plain(value: Any) -> Any:
