@@ -12,7 +12,8 @@ from tomoscribe.core import Communication, Reading, Report, ReportStatus, Source
 from tomoscribe.core.errors import InputError, MissingExtraError, UnsignedError
 from tomoscribe.findings.measured import Progress
 from tomoscribe.reports import editing, signing
-from tomoscribe.reports.audit import AuditLog, Event, patient_of
+from tomoscribe.reports.acts import Act, Desk, Subject
+from tomoscribe.reports.audit import Event, patient_of
 from tomoscribe.reports.signing import Signer
 
 if TYPE_CHECKING:
@@ -20,17 +21,22 @@ if TYPE_CHECKING:
 
 PROGRAM = "tomoscribe view"
 OTHER = {"en": "zh", "zh": "en"}
+_ACTS = {
+    Event.READ: Act.OPEN, Event.EDITED: Act.EDIT, Event.SIGNED: Act.SIGN, Event.RETRACTED: Act.RETRACT,
+    Event.EXPORTED: Act.EXPORT,
+}  # fmt: skip
 
 
 def record(study: Study, event: Event, detail: str | None = None) -> None:
-    """Writes into the audit store what is about to be done.
+    """Asks the site's roles and writes into the audit store what is about to be done.
 
     Raises:
+        ConfigError: a site file does not give the account the role; then it is not done, and the refusal is written.
         OutputError: it cannot be written; then it is not done.
     """
-    log = AuditLog.from_environment(PROGRAM)
-    if log.folder is not None:
-        log.record(event, study_uid=study.study_uid, patient=patient_of(study.series), detail=detail)
+    desk = Desk.here(PROGRAM)
+    patient = None if desk.log.folder is None else patient_of(study.series)
+    desk.note(_ACTS[event], Subject(study_uid=study.study_uid, patient=patient), detail)
 
 
 def release(reading: Reading, status: ReportStatus, who: tuple[Signer, str]) -> Reading:
