@@ -19,7 +19,7 @@ from multiprocessing.connection import wait as wait_any
 from typing import Any, Protocol
 
 from tomoscribe.reports.batch.records import StudyRecord, StudyTask
-from tomoscribe.reports.batch.work import StudyWorker, WorkerConfig
+from tomoscribe.reports.batch.work import StudyWorker, WorkerConfig, silence_libraries
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
@@ -167,6 +167,7 @@ def _thread_variables(threads: int) -> Iterator[None]:
 def _serve(connection: Connection, config: WorkerConfig, parent: int) -> None:
     """A worker's life: tasks in, records out, until the run's process is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    silence_libraries()
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
     worker = StudyWorker(config)
     try:

@@ -17,7 +17,7 @@ from typing import Any
 from tomoscribe.core.errors import ConfigError, MissingExtraError
 from tomoscribe.reports.batch.pools import Event
 from tomoscribe.reports.batch.records import StudyRecord, StudyTask
-from tomoscribe.reports.batch.work import StudyWorker, WorkerConfig
+from tomoscribe.reports.batch.work import StudyWorker, WorkerConfig, silence_libraries
 
 LOCAL = "local"
 PATIENCE_S = 180.0
@@ -45,6 +45,7 @@ class StudyActor:
     """What runs on the cluster: one reader, studies one after the other."""
 
     def __init__(self, config: WorkerConfig) -> None:
+        silence_libraries()
         self._worker = StudyWorker(config)
 
     def ready(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import secrets
@@ -157,6 +158,13 @@ def _stops_all(error: TomoscribeError) -> bool:
     if isinstance(error, OutputError):
         return isinstance(error.__cause__, OSError)
     return isinstance(error, (ConfigError, MissingExtraError, WeightsError))
+
+
+def silence_libraries() -> None:
+    """For a process that does nothing but read: pydicom logs tracebacks and values of what is refused in words."""
+    logger = logging.getLogger("pydicom")
+    logger.propagate = False
+    logger.addHandler(logging.NullHandler())
 
 
 def limit_threads(threads: int) -> None:

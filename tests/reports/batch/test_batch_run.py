@@ -149,6 +149,15 @@ def test_workers_end_with_the_process_that_started_them(export: Path, tmp_path: 
     assert not child.is_running()
 
 
+def test_a_worker_says_nothing_of_what_a_library_logs() -> None:
+    code = (
+        "import logging; from tomoscribe.reports.batch.work import silence_libraries; silence_libraries()\n"
+        "import pydicom; logging.getLogger('pydicom.pixels').error('a value')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
 def _reads(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
         return process.num_threads() > 1 and "spawn_main" in " ".join(process.cmdline())
