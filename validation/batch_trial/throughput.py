@@ -49,11 +49,12 @@ class Run:
 
     @property
     def per_hour(self) -> float:
-        """The rate with everybody at work; up to the loss of a node where there was one."""
+        """The slope of a line through the ends while everybody is at work; up to the loss of a node, if one was."""
         readers = _READERS[self.way]
         ends = [s for s in self.ends_s if self.lost_s is None or s <= self.lost_s]
         window = ends[_WARM * readers - 1 : len(ends) if self.lost_s is not None else len(ends) - readers + 1]
-        return 3600.0 * (len(window) - 1) / (window[-1] - window[0])
+        slope, _ = statistics.linear_regression(range(len(window)), window)
+        return 3600.0 / slope
 
     @property
     def first_s(self) -> float:
