@@ -30,7 +30,7 @@ def test_a_cluster_that_loses_a_node_loses_no_study(reference: BatchResult, expo
         result = run_batch(export, out, SETTINGS, start)
     assert pool[0].lost_at is not None
     begun = [content["study_uid"] for kind, content in read_journal(result.folder.journal) if kind == "start"]
-    assert len(begun) == NUM_STUDIES + 1, "one study was on the lost node"
+    assert len(begun) > NUM_STUDIES, "a study was on the lost node and is begun again"
     assert result.count(Status.DONE) == NUM_STUDIES - 2
     assert differences(reference.folder.root, out) == []
     assert len({r.study_uid for r in result.records}) == len(result.records) == NUM_STUDIES
