@@ -71,7 +71,7 @@ def axes(occupied: NDArray[np.floating] | NDArray[np.bool_], geometry: Geometry,
 def _in_slice(outline: FloatArray, index: int, axis: int, geometry: Geometry) -> Axes:
     points = geometry.to_world(np.insert(outline, axis, float(index), axis=1))
     points = _dense(points)
-    first, second = _farthest(points)
+    first, second = farthest(points)
     along = (second - first) / np.linalg.norm(second - first)
     in_plane = [geometry.direction[:, a] for a in range(3) if a != axis]
     across = np.cross(np.cross(in_plane[0], in_plane[1]), along)
@@ -103,8 +103,8 @@ def _dense(points: FloatArray) -> FloatArray:
     return np.stack([np.interp(at, length, points[:, n]) for n in range(3)], axis=1)
 
 
-def _farthest(points: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The two points farthest from each other."""
+def farthest(points: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The two points farthest from each other; points (N, 3) in mm."""
     squared = ((points[:, None] - points[None]) ** 2).sum(axis=-1)
     first, second = np.unravel_index(int(np.argmax(squared)), squared.shape)
     return points[first], points[second]

@@ -15,7 +15,7 @@ from tomoscribe.core import Code, Point, Volume, terms
 from tomoscribe.findings.chest import morphology
 from tomoscribe.findings.chest.lungs import AIRWAYS, Lungs
 from tomoscribe.findings.chest.outline import Outline
-from tomoscribe.findings.measuring import point
+from tomoscribe.findings.measuring import farthest, point
 
 Mask = NDArray[np.bool_]
 
@@ -150,10 +150,10 @@ def axes_3d(cut: Outline) -> Axes3D | None:
         return None
     vertices = marching_cubes(share, cut.level)[0] - 1.0
     points = _hull(cut.geometry.to_world(vertices))
-    first, second = _farthest(points)
+    first, second = farthest(points)
     along = (second - first) / np.linalg.norm(second - first)
     flat = points - np.outer(points @ along, along)
-    low, high = _farthest(flat)
+    low, high = farthest(flat)
     return Axes3D(
         long_mm=float(np.linalg.norm(second - first)),
         short_mm=float(np.linalg.norm(high - low)),
@@ -169,12 +169,6 @@ def _hull(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(points[ConvexHull(points).vertices])
     except QhullError:
         return points
-
-
-def _farthest(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    squared = ((points[:, None] - points[None]) ** 2).sum(axis=-1)
-    first, second = np.unravel_index(int(np.argmax(squared)), squared.shape)
-    return points[first], points[second]
 
 
 def hu_of(turned: Volume, cut: Outline) -> NDArray[np.float32]:
