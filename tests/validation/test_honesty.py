@@ -223,3 +223,12 @@ def test_the_pairs_keep_the_order_of_the_cases() -> None:
     assert [p.case_id for p in pairs.predictions] == ["0", "1", "2"]
     assert pairs.classes == ("nodule", "pleural_effusion")
     assert np.array_equal(pairs.truth[:, 0], [False, True, False])
+
+
+@pytest.mark.parametrize(("hits", "total", "share"), [(3, 10, 0.05), (0, 10, 0.3), (400, 3000, 0.12), (10, 10, 0.5)])
+def test_the_binomial_tail_equals_scipys(hits: int, total: int, share: float) -> None:
+    from scipy.stats import binom
+
+    from tomoscribe.validation.honesty.copying import _tail
+
+    assert _tail(hits, total, share) == pytest.approx(float(binom.sf(hits - 1, total, share)), rel=1e-9)

@@ -25,16 +25,19 @@ def copying_test(pairs: Pairs, training: Sequence[Case], settings: Settings) -> 
     when all of its particular sentences stand in it.
     """
     known = [_particular(c.report or "", c.language) for c in training]
-    known = [k for k in known if k]
+    places: dict[str, set[int]] = {}
+    for n, sentences in enumerate(known):
+        for sentence in sentences:
+            places.setdefault(sentence, set()).add(n)
     said = [
         (_particular(t, p.language), n) for n, (t, p) in enumerate(zip(pairs.texts, pairs.predictions, strict=True))
     ]
     said = [(sentences, n) for sentences, n in said if sentences]
-    if not known or len(said) < settings.min_patients:
+    if not places or len(said) < settings.min_patients:
         return (), "whether reports are copied from training: no training reports, or too few that say something"
-    copied = [n for sentences, n in said if any(sentences <= k for k in known)]
+    copied = [n for sentences, n in said if _stands_in_one(sentences, places)]
     references = [r for c in pairs.cases if (r := _particular(c.report or "", c.language))]
-    usual = sum(any(r <= k for k in known) for r in references) / len(references) if references else 0.0
+    usual = sum(_stands_in_one(r, places) for r in references) / len(references) if references else 0.0
     if _tail(len(copied), len(said), max(usual, USUAL_SHARE)) > settings.alpha:
         return (), None
     evidence = (
@@ -56,8 +59,19 @@ def _particular(text: str, language: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def _stands_in_one(sentences: frozenset[str], places: dict[str, set[int]]) -> bool:
+    """Whether one training report holds all of them."""
+    holders = sorted((places.get(s, set()) for s in sentences), key=len)
+    return bool(holders) and bool(holders[0].intersection(*holders[1:]))
+
+
 def _tail(hits: int, total: int, share: float) -> float:
     """Chance of at least ``hits`` of ``total`` at a share (binomial)."""
     if share >= 1.0:
         return 1.0
-    return sum(math.comb(total, n) * share**n * (1 - share) ** (total - n) for n in range(hits, total + 1))
+    logs = (
+        math.lgamma(total + 1) - math.lgamma(n + 1) - math.lgamma(total - n + 1)
+        + n * math.log(share) + (total - n) * math.log1p(-share)
+        for n in range(hits, total + 1)
+    )  # fmt: skip
+    return min(1.0, sum(math.exp(x) for x in logs))

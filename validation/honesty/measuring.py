@@ -16,6 +16,8 @@ from tomoscribe.validation.records import Better, Flag, Score, Severity
 
 FLAG = "invented_measurements"
 SCORE = "measurements/within_tolerance"
+MOST_REPORTS = 400
+"""More reports than this are drawn from at random: each is held against every other patient."""
 
 
 def measurement_test(pairs: Pairs, settings: Settings) -> tuple[tuple[Score, ...], tuple[Flag, ...], str | None]:
@@ -26,6 +28,8 @@ def measurement_test(pairs: Pairs, settings: Settings) -> tuple[tuple[Score, ...
     stated = [stated_mm(t) for t in pairs.texts]
     truths = [true_mm(c) for c in pairs.cases]
     rows = [n for n, (a, b) in enumerate(zip(stated, truths, strict=True)) if a and b]
+    if len(rows) > MOST_REPORTS:
+        rows = sorted(np.random.default_rng(settings.seed).permutation(rows)[:MOST_REPORTS].tolist())
     patients = [pairs.patients[n] for n in rows]
     if len(set(patients)) < settings.min_patients:
         why = f"whether millimetres belong to the patient: {len(set(patients))} patient(s) with stated and true lengths"

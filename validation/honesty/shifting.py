@@ -22,17 +22,17 @@ def shift_test(pairs: Pairs, settings: Settings) -> tuple[tuple[Flag, ...], str 
     Patients stand in the order of the cases, each with its first case. Agreement is the sum over classes of the
     covariance of found and true; how far a shift may get by chance is told by random orders of the patients.
     """
-    rows = [n for n, p in enumerate(pairs.patients) if p not in pairs.patients[:n]]
+    rows = sorted({p: n for n, p in reversed(list(enumerate(pairs.patients)))}.values())
     found, truth = (t[rows].astype(float) for t in (pairs.found, pairs.truth))
     known = pairs.known[rows].all(axis=1)
     found, truth = found[known], truth[known]
     if len(found) < max(settings.min_patients, 3) or not found.std() or not truth.std():
         return (), "whether labels belong to a neighbor: too few patients, or labels that are all alike"
-    table = (found - found.mean(axis=0)) @ (truth - truth.mean(axis=0)).T
+    found, truth = found - found.mean(axis=0), truth - truth.mean(axis=0)
     shifts = [s for s in range(-MAX_SHIFT, MAX_SHIFT + 1) if abs(s) <= (len(found) - 1) // 2]
-    agreement = {s: _agreement(table, s) for s in shifts}
+    agreement = {s: float((found * np.roll(truth, -s, axis=0)).sum()) for s in shifts}
     best = max((s for s in shifts if s), key=lambda s: agreement[s])
-    p_value = _p_value(table, agreement[best], len(shifts) - 1, settings)
+    p_value = _p_value(found, truth, agreement[best], len(shifts) - 1, settings)
     if p_value > settings.alpha or agreement[0] > agreement[best] / 2:
         return (), None
     evidence = (
@@ -43,15 +43,11 @@ def shift_test(pairs: Pairs, settings: Settings) -> tuple[tuple[Flag, ...], str 
     return (Flag(name=FLAG, severity=Severity.CRITICAL, evidence=evidence),), None
 
 
-def _agreement(table: NDArray[np.float64], shift: int) -> float:
-    rows = np.arange(len(table))
-    return float(table[rows, (rows + shift) % len(table)].sum())
-
-
-def _p_value(table: NDArray[np.float64], seen: float, tries: int, settings: Settings) -> float:
+def _p_value(
+    found: NDArray[np.float64], truth: NDArray[np.float64], seen: float, tries: int, settings: Settings
+) -> float:
     """Chance that the best of as many random orders agrees as well: by a normal law, since it may be very small."""
     rng = np.random.default_rng(settings.seed)
-    rows = np.arange(len(table))
-    drawn = np.array([table[rows, rng.permutation(len(table))].sum() for _ in range(settings.rounds)])
+    drawn = np.array([(found * truth[rng.permutation(len(truth))]).sum() for _ in range(settings.rounds)])
     spread = float(drawn.std())
     return min(1.0, tries * 0.5 * math.erfc(float((seen - drawn.mean()) / spread) / math.sqrt(2))) if spread else 1.0
