@@ -234,4 +234,7 @@ CHINESE: dict[str, str] = {
     "History of cancer": "肿瘤病史",
     "Immunosuppression": "免疫抑制",
     "Risk of lung cancer": "肺癌风险",
+    "another study was opened meanwhile; what was read of the one before is not shown.": (
+        "期间已打开另一检查；此前检查的判读结果不予显示。"
+    ),
 }

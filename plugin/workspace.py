@@ -258,6 +258,9 @@ class Workspace(QWidget):
             self.show_linked()
 
     def _show_reading(self, result: Read, outcome: str) -> None:
+        if self.study is None or self.study.study_uid != result.reading.study.study_uid:
+            notices.error(words.tr("another study was opened meanwhile; what was read of the one before is not shown."))
+            return
         self.marks.remove()
         known = {meta["series_uid"] for _, meta in our_layers(self.viewer, "image")}
         self._add(tuple(i for i in result.images if i[1]["metadata"][KEY]["series_uid"] not in known))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -352,3 +353,39 @@ def test_presence_of_the_review_list_can_be_raised(panel: Any, kit: Any, qtbot: 
     assert finding(panel, uid).presence is Presence.PRESENT
     assert panel.desk.objections == ()
     assert "pleural effusion" in panel.report.toPlainText().split("REVIEW LIST")[0].lower()
+
+
+def test_a_reading_is_not_shown_on_another_study(
+    napari_viewer: Any, case: Any, kit: Any, reader: Any, qtbot: Any, told: list[str]
+) -> None:
+    """A later study of the patient is opened while the first one is read."""
+    from dataclasses import replace
+    from pathlib import Path
+
+    from napari.layers import Layer
+
+    from tomoscribe.plugin.workspace import Workspace
+
+    panel = Workspace(napari_viewer, lambda device: reader)
+    napari_viewer.window.add_dock_widget(panel, name="Tomoscribe", area="right")
+    napari_viewer.add_layer(Layer.create(*image_layer(case.volume, case.study)))
+    qtbot.waitUntil(lambda: panel.study is not None, timeout=TIMEOUT_MS)
+    go_on, begun = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        begun.set()
+        go_on.wait(30)
+
+    reader.during = wait
+    panel.run_bar.read.click()
+    qtbot.waitUntil(begun.is_set, timeout=TIMEOUT_MS)
+    panel.open_path(Path("elsewhere"))
+    assert "still running" in told[-1]
+    later = replace(case.study, study_uid=kit.uid("study", "later"), date="2032-01-01")
+    napari_viewer.add_layer(Layer.create(*image_layer(case.volume, later)))
+    qtbot.waitUntil(lambda: panel.study is later, timeout=TIMEOUT_MS)
+    go_on.set()
+    settle(panel, qtbot)
+    assert panel.reading is None
+    assert "another study" in told[-1]
+    assert not list(our_layers(napari_viewer, "labels", "calipers", "surface"))
