@@ -13,7 +13,6 @@ from pathlib import Path
 from tomoscribe.core import LabelMap, Volume
 from tomoscribe.core.errors import ConfigError
 from tomoscribe.encoders.dicom import SyntheticIdentity, write_series
-from tomoscribe.findings.chest.emphysema import THIN_MM
 from tomoscribe.phantoms.truth import BrainTruth, ChestTruth
 from tomoscribe.training.recipe import HELD_OUT_FIRST
 from tomoscribe.validation.findings_trial.truth import Truth, brain_truth, chest_truth, stored_truth
@@ -127,7 +126,7 @@ def _chest(seed: int) -> Callable[[Path], Made]:
             body_part="CHEST",
             kernel="STANDARD",
             contrast=truth.contrast,
-            slice_thickness_mm=min(_CHEST_MM, THIN_MM),
+            slice_thickness_mm=_CHEST_MM,
         )
         known = {"CT": replace(volume, acquisition=acquisition)}
         return Made(folder=write_study(known, folder, f"chest {seed}"), truth=chest_truth(truth), masks=case.masks)

@@ -34,7 +34,6 @@ def html(report: ValidationReport, comparison: Comparison | None = None) -> str:
         plots=[(plot, plots.svg(plot)) for plot in report.plots],
         groups=list(dict.fromkeys(line.group for line in report.cases)),
         with_chance=_with_chance,
-        is_long=_is_long,
         words=words,
     )
 
@@ -52,7 +51,3 @@ def _headline_plots(report: ValidationReport) -> list[str]:
 def _with_chance(table: Table) -> bool:
     """Whether any row stands beside chance or a writer of normal reports."""
     return any(r.score.chance is not None or r.score.always_normal is not None for r in table.rows)
-
-
-def _is_long(table: Table) -> bool:
-    return len(table.rows) > 30
