@@ -43,7 +43,18 @@ class TrialSeries:
 
 
 def scan_and_copies(source: Path, work: Path) -> list[TrialSeries]:
-    """The one CT or MR series below ``source`` as it is, and its lossless copies.
+    """The one CT or MR series below ``source`` as it is, and its lossless copies; errors are those of ``as_it_is``."""
+    plain = as_it_is(source, work)
+    rows = [plain]
+    for n, (words, uid) in enumerate(COPIES.items()):
+        folder = work / f"copy-{n}"
+        recode(plain.folder.iterdir(), folder, uid)
+        rows.append(_series(f"{source.name}, {words}", folder, plain.shape, uid is not None))
+    return rows
+
+
+def as_it_is(source: Path, work: Path) -> TrialSeries:
+    """The one CT or MR series below ``source``, its files copied as they are.
 
     Raises:
         InputError: not exactly one readable series.
@@ -60,12 +71,7 @@ def scan_and_copies(source: Path, work: Path) -> list[TrialSeries]:
     for n, path in enumerate(readable[0].files):
         shutil.copyfile(path, plain / f"{n:05d}.dcm")
     syntax, is_compressed = syntax_of(plain / "00000.dcm")
-    rows = [_series(f"{source.name}, as it is ({syntax})", plain, readable[0].shape, is_compressed)]
-    for n, (words, uid) in enumerate(COPIES.items()):
-        folder = work / f"copy-{n}"
-        recode(plain.iterdir(), folder, uid)
-        rows.append(_series(f"{source.name}, {words}", folder, readable[0].shape, uid is not None))
-    return rows
+    return _series(f"{source.name}, as it is ({syntax})", plain, readable[0].shape, is_compressed)
 
 
 def _series(name: str, folder: Path, shape: tuple[int, int, int], is_compressed: bool) -> TrialSeries:

@@ -19,7 +19,7 @@ from typing import Any
 from tomoscribe.core.errors import UnsupportedError
 from tomoscribe.encoders.dicom.index import CACHE_VARIABLE
 from tomoscribe.validation.dicom_speed import Trial, run_trial
-from tomoscribe.validation.dicom_speed.data import TrialSeries, scan_and_copies
+from tomoscribe.validation.dicom_speed.data import as_it_is
 from tomoscribe.validation.dicom_speed.trial import THREAD_LIMITS
 from tomoscribe.validation.speed.studies import export_of, study_of
 
@@ -103,7 +103,7 @@ def run_speed(settings: Settings, tell: Tell) -> Measured:
                 stages[name].append(_study(folder, place))
         first = next(iter(settings.studies.values()))
         tell("DICOM readers")
-        readers = run_trial([_as_it_is(first, place / "copies")], repeats=settings.repeats, tell=tell)
+        readers = run_trial([as_it_is(first, place / "copies")], repeats=settings.repeats, tell=tell)
         return Measured(
             stages={name: tuple(runs) for name, runs in stages.items()},
             readers=readers,
@@ -120,11 +120,6 @@ def _study(folder: Path, work: Path) -> StudyRun:
     _run([sys.executable, "-m", "tomoscribe.validation.speed.worker", str(folder), str(result)], work)
     row: dict[str, Any] = json.loads(result.read_text())
     return StudyRun(seconds=row["seconds"], peak_bytes=int(row["peak_bytes"]))
-
-
-def _as_it_is(folder: Path, work: Path) -> TrialSeries:
-    """The CT as it lies on disk; its copies in other transfer syntaxes are ``validate dicom``'s affair."""
-    return scan_and_copies(folder, work)[0]
 
 
 def _writers(settings: Settings, work: Path, tell: Tell) -> Mapping[str, Sequence[tuple[float, float, int]]]:
