@@ -187,11 +187,18 @@ class CanvasTools(QObject):
         data, kind = (
             (np.array([start, stop]), "line") if self._tool is Tool.RULER else (_corners(start, stop, axis), "ellipse")
         )
-        layer = self._drawing()
-        layer.data = [data]
+        affine = self._grid()
+        layer = self._drawing(affine)
+        layer.data = [_in_voxels(data, affine)]
         layer.shape_type = [kind]
 
-    def _drawing(self) -> Any:
+    def _grid(self) -> np.ndarray:
+        """4 x 4 of the image that is shown. The drawing is kept on its grid: another one would change the dims' steps,
+        and with them the slice on the screen."""
+        shown = [layer for layer, _ in our_layers(self._viewer, "image") if layer.visible]
+        return np.asarray(shown[-1].affine.affine_matrix) if shown else np.eye(4)
+
+    def _drawing(self, affine: np.ndarray) -> Any:
         from napari.layers import Shapes
 
         for layer, _ in our_layers(self._viewer, "drawing"):
@@ -201,7 +208,8 @@ class CanvasTools(QObject):
             name=_DRAWING,
             edge_color=_COLOR,
             face_color="transparent",
-            edge_width=_LINE_MM,
+            edge_width=_LINE_MM / float(np.abs(np.diag(affine)[:3]).min()),
+            affine=affine,
             units=UNITS,
             metadata={KEY: {"kind": "drawing", "study": None}},
         )
@@ -209,6 +217,11 @@ class CanvasTools(QObject):
         self._viewer.add_layer(layer)
         self._viewer.layers.selection.active = active
         return layer
+
+
+def _in_voxels(places: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """(N, 3) places of napari's world on the grid of that affine."""
+    return (places - affine[:3, 3]) @ np.linalg.inv(affine[:3, :3]).T
 
 
 def _corners(start: Zyx, stop: Zyx, axis: int) -> np.ndarray:

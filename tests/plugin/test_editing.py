@@ -171,7 +171,7 @@ def test_the_form_measures_again_and_the_sentence_follows(panel: Any, kit: Any, 
 def test_a_ruler_drawn_with_the_mouse_becomes_a_finding(panel: Any, kit: Any, qtbot: Any, told: list[str]) -> None:
     viewer = panel.viewer
     viewer.dims.set_point((0, 1, 2), (-60.0, 9.0, 20.0))
-    before = len(panel.reading.report.findings)
+    before, point = len(panel.reading.report.findings), tuple(viewer.dims.point)
     press(panel, qtbot, "M")
     assert panel.bench.bar.tools["ruler"].isChecked()
     drag(panel, qtbot, (20.0, -8.0, -60.0), (26.0, 0.0, -60.0))
@@ -183,6 +183,7 @@ def test_a_ruler_drawn_with_the_mouse_becomes_a_finding(panel: Any, kit: Any, qt
     settle(panel, qtbot)
     assert told == []
     assert [layer.name for layer, _ in our_layers(viewer, "drawing")] == []
+    assert tuple(viewer.dims.point) == point, "drawing moves no slice"
     assert len(panel.reading.report.findings) == before + 1
     new = panel.reading.report.findings[-1]
     assert new.measurement(terms.LONG_AXIS).value == pytest.approx(10.0, abs=0.8)

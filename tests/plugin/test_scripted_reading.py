@@ -197,6 +197,7 @@ def test_a_reading_from_opening_to_reopening(room: Reading, study_path: Path, tm
     room.key("Z", "ControlModifier")
     room.settled()
     assert len(panel.reading.report.findings) == before + 1
+    assert panel.linked.scene.point_mm[0] == pytest.approx(z), "drawing moves no slice"
 
     # Ask
     room.key("Q")
