@@ -195,8 +195,12 @@ def window(one_viewer: Any, case: Any, kit: Any) -> Iterator[Any]:
     workspace.run_bar.read.click()
     wait_for(lambda: workspace.reading is not None)
     yield workspace
-    workspace.stage.let_go()
     one_viewer.window.remove_dock_widget("all")
+    # A panel that is still alive would turn the patients of later tests away.
+    workspace._listeners.let_go()
+    workspace.linked.scene.let_go()
+    workspace.stage.let_go()
+    workspace.deleteLater()
     one_viewer.layers.clear()
     one_viewer.dims.ndisplay = 2
 

@@ -85,9 +85,9 @@ def test_letters_in_the_body_can_be_read_in_every_orientation(
         x, y, z = letters.middle_mm[plane.value]
         linked.scene.move_to((z, y, x))
         picture = inner(pixels(pane))
-        # A mirrored R differs in 10 cells, one upside down in 16; resampling an oblique series may blur a corner away.
+        # A mirrored R differs in 10 cells, one upside down in 16; resampling an oblique series blurs corners away.
         wrong = int((letters.read(picture) != letters.cells).sum())
-        assert wrong <= (1 if "oblique" in how else 0), f"{plane} of {how}"
+        assert wrong <= (4 if "oblique" in how else 0), f"{plane} of {how}"
         row, column = letters.place(picture)
         if plane is Plane.SAGITTAL:
             assert column > 0.55, "the back belongs on the screen's right"
