@@ -117,7 +117,7 @@ HOSTILE = {
 def test_what_breaks_a_limit_is_refused_with_the_limit(guard, tmp_path, name):
     content, reason = HOSTILE[name]
     path = written(tmp_path / "a.dcm", content)
-    status, found = answer(guard(), path)
+    status, found = answer(guard(wall_seconds=120.0), path)
     if reason:
         assert (status, reason in found) == (wire.REFUSED, True), found
 
