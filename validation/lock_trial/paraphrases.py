@@ -150,6 +150,8 @@ def _template_kind(statement: Statement, section: SectionName, findings: Sequenc
     if len(findings) > 1:
         countable = all(f.type == terms.NODULE for f in findings) and statement.kind is StatementKind.FINDING
         return "nodules_count" if countable else None
+    if statement.kind is StatementKind.GUIDELINE:
+        return None  # a guideline's sentence is licensed word for word
     if statement.kind is StatementKind.REVIEW:
         return _REVIEWS.get(finding.type)
     if statement.kind is StatementKind.NOT_ASSESSED:
