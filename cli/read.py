@@ -70,15 +70,13 @@ def read(
     from tomoscribe.reports.audit import AuditLog, Event, patient_of
     from tomoscribe.reports.export import SegKind, check_writable, write_results
     from tomoscribe.reports.reader import StudyReader
+    from tomoscribe.reports.summary import summary_lines
 
     audit = AuditLog.from_environment("tomoscribe read")
     check_writable(out)
     with progress_bar() as progress:
-        if prior is None:
-            studies = scan(study, progress=progress)
-        else:
-            studies = scan_with_priors(study, prior, progress=progress)
-        chosen = choose_study(studies, study_uid)
+        found = scan(study, progress=progress) if prior is None else scan_with_priors(study, prior, progress=progress)
+        chosen = choose_study(found, study_uid)
         said = {"screening": screening, "known_cancer": known_cancer}
         said |= {"immunosuppression": immunosuppression, "high_risk": high_risk}
         chosen = replace(chosen, clinical=ClinicalContext(**said))
@@ -95,13 +93,4 @@ def read(
         headers = {s.series_uid: read_headers(s) for s in chosen.series if any(s.is_source_of(r) for r in refs)}
         audit.record(Event.EXPORTED, study_uid=chosen.study_uid, patient=patient, detail="to a folder")
         files = write_results(reading, volumes, headers, out, anatomy=SegKind(organs.value.upper()))
-    for line in _summary(reading):
-        typer.echo(line)
-    typer.echo("\n".join(str(f) for f in files))
-
-
-def _summary(reading: object) -> list[str]:
-    from tomoscribe.core import Reading
-    from tomoscribe.reports.summary import summary_lines
-
-    return summary_lines(reading) if isinstance(reading, Reading) else []
+    typer.echo("\n".join([*summary_lines(reading), *map(str, files)]))
