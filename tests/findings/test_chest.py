@@ -283,11 +283,12 @@ def test_patch_is_centered_on_its_point_in_any_storage_order(chest: Volume) -> N
 
 
 def test_without_weights_there_is_no_probability(chest: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tomoscribe.encoders import nodule_net
+    from tomoscribe.encoders import kept, nodule_net
 
     def missing(device: str = "cpu") -> None:
         raise WeightsError("no weights named 'nodule-net'")
 
+    monkeypatch.setattr(kept, "_kept", {})  # as in a process that has loaded none yet
     monkeypatch.setattr(nodule_net.NoduleNet, "load", missing)
     with pytest.raises(WeightsError, match="nodule-net"):
         measure_chest(chest)
